@@ -1,0 +1,129 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The map of the design. Arrows run from the entry points inward to ClusterModel; clients are leaves that know no failover.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "apus",
+    products: [
+        .executable(name: "apus", targets: ["apus"]),
+        .executable(name: "apusd", targets: ["apusd"]),
+        .executable(name: "apus-lab-client", targets: ["LabClient"]),
+        .executable(name: "apus-bench", targets: ["Bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // Values, and rules over them: no clock, no randomness, no I/O.
+        .target(name: "ClusterModel", swiftSettings: strict),
+        .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
+
+        // C, each imported by exactly one target.
+        .systemLibrary(name: "CISCSI", providers: [.apt(["libiscsi-dev"])]),
+        .target(name: "CPacketSocket"),
+        .target(name: "CProcess"),
+
+        // Clients.
+        .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
+        .target(name: "SCSI", swiftSettings: strict),
+        .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
+        .target(name: "SharedDisks", dependencies: ["ClusterModel", "SCSI"], swiftSettings: strict),
+        .target(name: "VMDefinitions", dependencies: ["ClusterModel", yams], swiftSettings: strict),
+        .target(name: "QEMU", dependencies: ["ClusterModel", "QMP", "CProcess", logging, subprocess], swiftSettings: strict),
+        .target(name: "SwitchoverFrames", dependencies: ["CPacketSocket"], swiftSettings: strict),
+        .target(
+            name: "NodeIdentity",
+            dependencies: [
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+            ], swiftSettings: strict),
+        .target(
+            name: "NodeClient",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioSSL,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ], swiftSettings: strict),
+        .target(
+            name: "NodeServer",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", logging, nioCore, nioFoundation, nioSSL,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+            ], swiftSettings: strict),
+
+        // Actors: facts become decisions, decisions become calls.
+        .target(
+            name: "NodeService",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU", "QMP", "SCSI",
+                "SharedDisks", "SwitchoverFrames", "VMDefinitions", logging, nioCore, nioPosix, subprocess, yams,
+            ], swiftSettings: strict),
+
+        // The data centre on one machine.
+        .target(
+            name: "Lab", dependencies: ["ClusterModel", "NodeIdentity", subprocess],
+            swiftSettings: strict),
+
+        // Entry points.
+        .executableTarget(
+            name: "apus", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "VMDefinitions", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "apusd",
+            dependencies: ["ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging],
+            swiftSettings: strict),
+        .executableTarget(name: "LabClient", dependencies: [argumentParser], swiftSettings: strict),
+        .executableTarget(
+            name: "Bench", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", argumentParser, subprocess],
+            swiftSettings: strict),
+
+        .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
+        .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
+        .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
+        .testTarget(
+            name: "SharedDisksTests", dependencies: ["ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
+        .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
+        .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
+        .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
+        .testTarget(name: "NodeIdentityTests", dependencies: ["NodeIdentity", subprocess], swiftSettings: strict),
+        .testTarget(
+            name: "NodeServerTests", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer"],
+            swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
+        .testTarget(
+            name: "MigrationTests",
+            dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", subprocess], swiftSettings: strict),
+    ]
+)
