@@ -30,7 +30,7 @@ fi
 
 if [ ! -d "$guest" ]; then
   tmp=$(mktemp -d "$cache/.build.XXXXXX"); trap 'rm -rf "$tmp"' EXIT
-  modules=$cache/kernel-$kernel
+  modules=$cache/kernel-$kernel-$(sha256sum <"$here/build.sh" | cut -c 1-8)
   if [ ! -d "$modules" ]; then
     mkdir "$tmp/package"; chmod 755 "$tmp"; chmod 777 "$tmp/package"      # apt downloads as the user _apt
     (cd "$tmp/package" && timeout 300 apt-get -qq download "$package" >log 2>&1) \
@@ -38,9 +38,9 @@ if [ ! -d "$guest" ]; then
     dpkg-deb -x "$tmp/package"/linux-image-*.deb "$tmp/kernel"
     mkdir "$tmp/modules"
     install -m 0644 "$tmp"/kernel/boot/vmlinuz-* "$tmp/modules/vmlinuz"
-    # In load order. evdev and button are for the power button.
+    # In load order. llc to 8021q are for VLANs, evdev and button for the power button.
     for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover net_failover virtio_net virtio_blk \
-      evdev button; do
+      llc stp mrp garp 8021q evdev button; do
       file=$(find "$tmp/kernel/lib/modules" -name "$m.ko")
       [ -n "$file" ] || die "$package has no module $m"
       install -m 0644 "$file" "$tmp/modules/"; echo $m >>"$tmp/modules/order"

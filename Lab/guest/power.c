@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <linux/input.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/reboot.h>
 #include <unistd.h>
@@ -26,6 +27,8 @@ int main(void) {
             if (event.type != EV_KEY || event.code != KEY_POWER || event.value != 1) continue;
             printf("POWEROFF\n");
             fflush(stdout);
+            /* Nobody may be writing while the devices go away: the last write would be half done. Process 1 is spared by kill(2). */
+            kill(-1, SIGKILL);
             sync();
             reboot(RB_POWER_OFF);
         }
