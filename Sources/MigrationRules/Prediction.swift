@@ -26,7 +26,7 @@ public func predictMigration(
     memoryBytes: UInt64, dirtyBytesPerSecond: UInt64, linkBytesPerSecond: UInt64, order: MigrationOrder
 ) -> MigrationPrediction {
     let link = max(Double(linkBytesPerSecond), 1)
-    let firstPass = Duration.seconds(Double(memoryBytes) / link)
+    let firstPass = time(toSend: Double(memoryBytes), at: link)
     let speed = "the link carries \(mebibytes(linkBytesPerSecond)) MiB/s"
     if order.kind == .quick {
         let blackout = firstPass + switchoverOverhead
@@ -41,11 +41,11 @@ public func predictMigration(
     var elapsed = Duration.zero
     var passes = 0
     while passes < 50 {
-        let passTime = Duration.seconds(toSend / link)
+        let passTime = time(toSend: toSend, at: link)
         passes += 1
         elapsed += passTime
         let left = min(dirty * passTime.seconds, Double(memoryBytes))
-        let blackout = Duration.seconds(left / link) + switchoverOverhead
+        let blackout = time(toSend: left, at: link) + switchoverOverhead
         if blackout <= allowed {
             return MigrationPrediction(
                 willConverge: true, passes: passes, total: elapsed + blackout, blackout: blackout,
@@ -56,12 +56,17 @@ public func predictMigration(
         if left >= toSend * 0.95 { toSend = left; break }
         toSend = left
     }
-    let blackout = Duration.seconds(toSend / link) + switchoverOverhead
+    let blackout = time(toSend: toSend, at: link) + switchoverOverhead
     return MigrationPrediction(
         willConverge: false, passes: passes, total: elapsed + blackout, blackout: blackout,
         explanation: "\(order.vm) will not converge: it changes \(mebibytes(dirtyBytesPerSecond)) MiB/s and \(speed), so a switchover would "
             + "pause it for \(Int(blackout.milliseconds)) ms, more than the allowed \(order.maxBlackoutMilliseconds) ms. "
             + advice(for: order))
+}
+
+/// Capped at three years: a link that carries next to nothing must not overflow a number.
+private func time(toSend bytes: Double, at bytesPerSecond: Double) -> Duration {
+    .seconds(min(bytes / bytesPerSecond, 1e8))
 }
 
 private func advice(for order: MigrationOrder) -> String {

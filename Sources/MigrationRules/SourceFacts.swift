@@ -9,8 +9,8 @@ public enum SourceFact: Hashable, Sendable {
     case statistics(TransferStatistics)
     /// QEMU paused the guest and waits before it sends the rest (`pre-switchover`).
     case reachedPreSwitchover
-    /// The destination answered that its QEMU is alive and waiting.
-    case destinationConfirmed
+    /// QEMU sends the last memory and the state of the devices (`device`).
+    case deviceStateBegun
     /// The source QEMU is done and the destination acknowledged everything (return path).
     case transferCompleted
     case transferFailed(String)
@@ -42,7 +42,6 @@ public enum SourceEffect: Hashable, Sendable {
     case allowBlackout(Duration)
     case throttleEarlier
     case startPostCopy
-    case confirmDestination
     case continueSwitchover
     /// Post-copy: wait until the destination says that it has the state of the devices.
     case confirmReceived

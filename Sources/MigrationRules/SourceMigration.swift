@@ -43,6 +43,9 @@ public struct SourceMigration: Hashable, Sendable {
         }
     }
 
+    /// Whether the switchover that QEMU waits for is still wanted; asked again just before it is told to go on.
+    public var maySwitchOver: Bool { phase == .preSwitchover && !cancelAsked && givenUp == nil }
+
     public var bytesPerSecond: UInt64 { meter.bytesPerSecond }
 
     /// The pause to expect if it switched over now; nil while nothing moves.
@@ -78,11 +81,10 @@ public struct SourceMigration: Hashable, Sendable {
             return []
         case (.reachedPreSwitchover, .transferring):
             enter(.preSwitchover, at: now)
-            return cancelAsked || givenUp != nil ? [] : [.confirmDestination]
-        case (.destinationConfirmed, .preSwitchover):
-            guard !cancelAsked, givenUp == nil else { return [] }
+            return maySwitchOver ? [.continueSwitchover] : []
+        case (.deviceStateBegun, .preSwitchover):
             enter(.deviceState, at: now)
-            return [.continueSwitchover]
+            return []
         case (.postCopyActive, .deviceState):
             // From here QEMU cannot go back (migration.json: postcopy-active). The machine still runs nowhere until ownership is written.
             enter(.committing, at: now)
@@ -214,8 +216,10 @@ extension SourceMigration {
         /// Without a byte moving.
         public static let stalled = Duration.seconds(10)
         public static let preSwitchover = Duration.seconds(5)
-        /// Device state at `--max-bandwidth` over a slow link, plus whatever memory was left, allowed for generously.
-        public static let deviceState = Duration.seconds(20)
+        /// What is left at the switchover fits into the allowed blackout; four times that and three seconds is generous.
+        public static func deviceState(_ order: MigrationOrder) -> Duration {
+            .seconds(3) + .milliseconds(4 * order.maxBlackoutMilliseconds)
+        }
         /// Post-copy waits this long for the link to come back.
         public static let postCopyStalled = Duration.seconds(60)
     }
@@ -231,8 +235,8 @@ extension SourceMigration {
         case .transferring where now - max(lastMovement, enteredPhase) > Deadline.stalled && givenUp == nil:
             return giveUp(.linkStalled(order.vm, order.destination), at: now)
         case .preSwitchover where inPhase > Deadline.preSwitchover && givenUp == nil:
-            return giveUp(.destination(order.destination, "It did not answer at the switchover."), at: now)
-        case .deviceState where inPhase > Deadline.deviceState && givenUp == nil:
+            return giveUp(.deadline("QEMU on \(source) did not go on at the switchover."), at: now)
+        case .deviceState where inPhase > Deadline.deviceState(order) && givenUp == nil:
             // The destination may have everything by now. It does not run it without ownership, so cancelling is safe.
             return giveUp(.linkStalled(order.vm, order.destination), at: now)
         case .postCopy where now - lastMovement > Deadline.postCopyStalled:
