@@ -1,0 +1,103 @@
+import ClusterModel
+import Foundation
+import Logging
+import MigrationRules
+import QEMU
+import QMP
+
+/// One machine whose QEMU is on this node: its process, its monitor, and what it is doing.
+///
+/// It knows nothing of ownership: whoever holds it decides whether it may run.
+actor LocalMachine {
+    nonisolated let machine: VirtualMachine
+    nonisolated let process: MachineProcess
+    nonisolated let monitor: QMPClient
+    private let logger: Logger
+    private(set) var state: VMRunState
+    /// Why it is in that state, when there is something to say.
+    private(set) var note: String?
+    /// Since it last began to run here (`RESUME`), in microseconds since 1970.
+    private(set) var resumedAt: Int64?
+    /// When the guest last stopped (`STOP`), in microseconds since 1970.
+    private(set) var stoppedAt: Int64?
+    private var watcher: Task<Void, Never>?
+
+    private init(machine: VirtualMachine, process: MachineProcess, monitor: QMPClient, state: VMRunState, logger: Logger) {
+        self.machine = machine
+        self.process = process
+        self.monitor = monitor
+        self.state = state
+        self.logger = logger
+    }
+
+    /// Connects to a QEMU that was started or found.
+    static func attach(
+        to process: MachineProcess, machine: VirtualMachine, state: VMRunState, logger: Logger
+    ) async throws -> LocalMachine {
+        let monitor = try await QMPClient.connect(to: process.controlSocket, within: .seconds(5), logger: logger)
+        let local = LocalMachine(machine: machine, process: process, monitor: monitor, state: state, logger: logger)
+        await local.watch()
+        return local
+    }
+
+    private func watch() async {
+        let events = await monitor.events()
+        watcher = Task { [weak self] in
+            for await event in events { await self?.note(event) }
+        }
+    }
+
+    private func note(_ event: QMPEvent) {
+        switch event.kind {
+        case .stop:
+            stoppedAt = event.microseconds
+            if state == .running { state = .paused }
+        case .resume:
+            resumedAt = event.microseconds
+            if state != .migrating { state = .running }
+            note = nil
+        case .blockIOError:
+            state = .ioError
+            note = "A disk refused a request; the guest waits for it."
+        case .shutdown:
+            note = "The guest shut down."
+        default: break
+        }
+    }
+
+    func set(_ state: VMRunState, note: String? = nil) {
+        self.state = state
+        self.note = note
+    }
+
+    /// Lets the guest run, and waits until it does.
+    func run() async throws {
+        try await monitor.execute(Continue(), within: .seconds(5))
+        state = .running
+    }
+
+    /// What matters for ownership, asked from QEMU.
+    func condition() async throws -> QEMUCondition {
+        let status = try await monitor.execute(QueryStatus()).status
+        let migration = try await monitor.execute(QueryMigrate()).status
+        return QEMUCondition(status: status, migration: migration)
+    }
+
+    /// Ends QEMU without asking the guest, and waits until it is gone.
+    func end() async {
+        watcher?.cancel()
+        _ = try? await monitor.execute(Quit(), within: .milliseconds(500))
+        if await !process.waitForExit(within: .seconds(1)) {
+            process.kill()
+            if await !process.waitForExit(within: .seconds(5)) {
+                logger.error("QEMU does not end", metadata: ["vm": "\(machine.name)", "pid": "\(process.pid)"])
+            }
+        }
+        await monitor.close()
+    }
+
+    func detach() async {
+        watcher?.cancel()
+        await monitor.close()
+    }
+}
