@@ -10,6 +10,8 @@ struct StoredMachine: Codable, Hashable, Sendable {
     var incoming: IncomingMigration?
     /// Set while this node hands it over; the shared disk says whether it did.
     var outgoing: UUID?
+    /// Where it is handed over to.
+    var destination: NodeName?
 
     struct IncomingMigration: Codable, Hashable, Sendable {
         var migration: UUID

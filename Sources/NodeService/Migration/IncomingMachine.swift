@@ -1,0 +1,129 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import Logging
+import QMP
+import SwitchoverFrames
+
+/// A machine on its way to this node: built, waiting for memory, and not running.
+actor IncomingMachine {
+    nonisolated let offer: IncomingOffer
+    nonisolated let local: LocalMachine
+    private let logger: Logger
+    private var ready: IncomingReady?
+    private var injectors: [String: FrameInjector] = [:]
+    private var resumedAt: Int64?
+    private(set) var failure: String?
+
+    init(offer: IncomingOffer, local: LocalMachine, logger: Logger) {
+        self.offer = offer
+        self.local = local
+        self.logger = logger
+    }
+
+    /// Opens the port that the source sends to.
+    func listen(on address: String, identityFolder: String) async throws -> IncomingReady {
+        if let ready { return ready }
+        let monitor = local.monitor
+        try await MigrationSetup.addCredentials("migration-tls", endpoint: .server, identityFolder: identityFolder, to: monitor)
+        try await monitor.execute(MigrationSetup.capabilities(of: offer.postCopy, autoConverge: false))
+        // No announcement before the machine runs: it would draw frames here that QEMU drops.
+        try await monitor.execute(
+            MigrateSetParameters(
+                tlsCreds: "migration-tls", multifdChannels: offer.multifdChannels > 0 ? offer.multifdChannels : nil, announceRounds: 0))
+        for (index, interface) in offer.machine.definition.interfaces.enumerated() {
+            injectors[interface.name] = try FrameInjector(interface: offer.machine.definition.tapName(index), mac: interface.mac.bytes)
+        }
+        try await monitor.execute(MigrateIncoming(uri: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
+        let ready = IncomingReady(address: address, port: try await port())
+        self.ready = ready
+        return ready
+    }
+
+    /// Port 0 lets the kernel choose; QEMU tells which (migration.json, `socket-address`).
+    private func port() async throws -> Int {
+        let end = ContinuousClock.now + .seconds(2)
+        while ContinuousClock.now < end {
+            if let port = try await local.monitor.execute(QueryMigrate()).socketAddresses.first?.port { return port }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        throw APIError(.failed, "QEMU did not say which port it listens on.")
+    }
+
+    /// Post-copy: the link broke; QEMU waits for a new one.
+    func listenAgain(on address: String) async throws -> IncomingReady {
+        try await local.monitor.execute(MigrateRecover(uri: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
+        return IncomingReady(address: address, port: try await port())
+    }
+
+    var state: IncomingState {
+        get async {
+            if await local.process.waitForExit(within: .zero) {
+                return IncomingState(phase: .failed, note: "QEMU ended: \(local.process.lastWords())")
+            }
+            guard let condition = try? await local.arrival() else { return IncomingState(phase: .unknown, note: "QEMU does not answer.") }
+            switch condition {
+            case .none: return IncomingState(phase: .failed)
+            case .receiving: return IncomingState(phase: .receiving)
+            case .received: return IncomingState(phase: .received)
+            case .running: return IncomingState(phase: .running)
+            }
+        }
+    }
+
+    /// Runs it and hands it the frames it missed.
+    ///
+    /// - Returns: From the order to QEMU's RESUME.
+    func run(frames: [CapturedFrame]) async throws -> Duration {
+        let began = ContinuousClock.now
+        let events = await local.monitor.events()
+        try await local.run()
+        resumedAt = try await resumeTime(in: events)
+        let took = ContinuousClock.now - began
+        inject(frames)
+        try await local.monitor.execute(AnnounceSelf())
+        return took
+    }
+
+    private func resumeTime(in events: AsyncStream<QMPEvent>) async throws -> Int64 {
+        try await withThrowingTaskGroup(of: Int64?.self) { group in
+            group.addTask {
+                for await event in events where event.kind == .resume { return event.microseconds }
+                return nil
+            }
+            group.addTask {
+                try await Task.sleep(for: .seconds(5))
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let time = first else {
+                throw APIError(.timeout, "QEMU did not resume the machine within 5 s.")
+            }
+            return time
+        }
+    }
+
+    @discardableResult
+    func inject(_ frames: [CapturedFrame]) -> Int {
+        var count = 0
+        for (interface, group) in Dictionary(grouping: frames, by: \.interface) {
+            do {
+                count += try injectors[interface]?.inject(group.map { [UInt8]($0.bytes) }) ?? 0
+            } catch {
+                logger.warning("frames could not be handed to the guest", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
+            }
+        }
+        return count
+    }
+
+    /// From resumption to the guest's first own frame.
+    var firstFrameMilliseconds: Double? {
+        guard let resumedAt else { return nil }
+        return injectors.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
+    }
+
+    func close() {
+        for injector in injectors.values { injector.stop() }
+        injectors = [:]
+    }
+}
