@@ -1,0 +1,44 @@
+#!/bin/bash
+# setup.sh - installs the Debian packages that building, testing and the lab need, and the system user that QEMU runs as.
+# Quick when there is nothing to do; safe to run again. Needs root, and a network when a package is missing.
+set -euo pipefail
+
+packages=(
+  gcc libc6-dev libiscsi-dev                     # building, and the guest's programs
+  qemu-system-x86 ovmf                           # machines
+  tgt iproute2 util-linux passwd                 # the lab's SAN, networks and namespaces
+  busybox-static cpio                            # the guest
+  syslinux syslinux-common syslinux-efi mtools dosfstools      # the guest's disk image
+  gdisk openssl                                  # tests read what we write with other people's programs
+)
+die() { echo "make setup: $*" >&2; exit 1; }
+
+missing=()
+for p in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+done
+user=1; getent passwd apus-qemu >/dev/null || user=0
+# The guest's kernel is downloaded, not installed, so the package lists must be there too.
+lists=1; apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || lists=0
+[ ${#missing[@]} = 0 ] && [ $user = 1 ] && [ $lists = 1 ] && exit 0
+
+[ "$(id -u)" = 0 ] || die "needs root to install ${missing[*]:-the user apus-qemu}; run \`sudo make setup\`"
+command -v apt-get >/dev/null || die "this is no Debian system; install by other means: ${missing[*]}"
+
+if [ ${#missing[@]} != 0 ] || [ $lists = 0 ]; then
+  log=$(mktemp); trap 'rm -f "$log"' EXIT
+  export DEBIAN_FRONTEND=noninteractive
+  install=(apt-get -qq install -y --no-install-recommends -o DPkg::Lock::Timeout=120 "${missing[@]}")
+  # The lists may be old or absent: refresh them when they do not do.
+  if [ $lists = 0 ] || { echo "make setup: installing ${missing[*]}"; ! "${install[@]}" >"$log" 2>&1; }; then
+    timeout 300 apt-get -qq update >"$log" 2>&1 || die "cannot fetch Debian's package lists; is there a network? $(tail -3 "$log")"
+    [ ${#missing[@]} = 0 ] || "${install[@]}" >"$log" 2>&1 || die "cannot install ${missing[*]}: $(tail -3 "$log")"
+  fi
+  # Debian starts a tgtd of its own where there is systemd; the lab runs its own, and two must not share the default port.
+  if [ -d /run/systemd/system ] && [[ " ${missing[*]} " == *" tgt "* ]]; then systemctl -q disable --now tgt || :; fi
+fi
+if [ $user = 0 ]; then
+  useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+    --comment "Apus virtual machines" apus-qemu || die "cannot create the system user apus-qemu"
+  echo "make setup: created the system user apus-qemu"
+fi

@@ -1,0 +1,46 @@
+# One door for people and for continuous integration. `make setup` installs what is missing, the rest calls Swift and the lab.
+
+SWIFT ?= swift
+SOURCES = Package.swift Sources Tests
+PREFIX ?= lab
+NODES ?= 3
+
+.PHONY: help setup build check format test demo lab bench
+
+help:
+	@echo "make setup    install Debian packages and the system user that are missing (root)"
+	@echo "make build    debug build of everything"
+	@echo "make check    format, warnings, tests: what continuous integration runs"
+	@echo "make format   bring all sources into shape"
+	@echo "make test     setup, build, unit and integration tests (root)"
+	@echo "make demo     a machine boots from the SAN and moves twice; KEEP=1 leaves the lab up"
+	@echo "make lab      start a lab of NODES=$(NODES) nodes, PREFIX=$(PREFIX); \`apus lab down\` ends it"
+	@echo "make bench    compare with virsh; ONLY=name runs one row"
+
+setup:
+	@Lab/setup.sh
+
+build: setup
+	$(SWIFT) build
+
+check: setup
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+format:
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+test: setup
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+demo: build
+	KEEP=$(KEEP) Lab/demo.sh
+
+lab: build
+	.build/debug/apus lab up --prefix $(PREFIX) --nodes $(NODES)
+
+bench: setup
+	$(SWIFT) build -c release
+	.build/release/apus-bench $(if $(ONLY),--only $(ONLY))
