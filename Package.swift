@@ -77,8 +77,9 @@ let package = Package(
         .target(
             name: "NodeServer",
             dependencies: [
-                "ClusterAPI", "ClusterModel", logging, nioCore, nioFoundation, nioSSL,
+                "ClusterAPI", "ClusterModel", lifecycle, logging, nioCore, nioFoundation, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ], swiftSettings: strict),
 
