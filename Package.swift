@@ -121,7 +121,8 @@ let package = Package(
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
         .testTarget(name: "NodeIdentityTests", dependencies: ["NodeIdentity", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "NodeServerTests", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer"],
+            name: "NodeServerTests",
+            dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", logging, subprocess],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(

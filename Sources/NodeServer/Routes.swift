@@ -20,6 +20,9 @@ struct Routes {
         return router
     }
 
+    /// `GET /v1/nodes` and so on, as registered: what the table is checked against.
+    var registered: [String] { router().routes.map { "\($0.method.rawValue) \($0.path.description)" } }
+
     private func addOperatorRoutes(to router: Router<APIContext>) {
         let operations = operations
         let document = OpenAPIDocument(version: version)
