@@ -16,7 +16,8 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationEssentialsCompat", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -71,14 +72,15 @@ let package = Package(
         .target(
             name: "NodeClient",
             dependencies: [
-                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioSSL,
+                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: strict),
         .target(
             name: "NodeServer",
             dependencies: [
-                "ClusterAPI", "ClusterModel", logging, nioCore, nioFoundation, nioSSL,
+                "ClusterAPI", "ClusterModel", lifecycle, logging, nioCore, nioFoundation, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ], swiftSettings: strict),
 
@@ -119,7 +121,8 @@ let package = Package(
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
         .testTarget(name: "NodeIdentityTests", dependencies: ["NodeIdentity", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "NodeServerTests", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer"],
+            name: "NodeServerTests",
+            dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", logging, subprocess],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
