@@ -98,6 +98,9 @@ public struct NodeClient: OperatorOperations, PeerOperations {
     public func deliverFrames(_ request: FrameDelivery) async throws(APIError) -> FrameReply {
         try await call(Endpoints.deliverFrames, request.migration.uuidString, body: request)
     }
+    public func recoverIncoming(_ migration: UUID) async throws(APIError) -> IncomingReady {
+        try await call(Endpoints.recoverIncoming, migration.uuidString)
+    }
     public func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
         _ = try await call(Endpoints.discardIncoming, migration.uuidString, body: DiscardRequest(reason: reason))
     }

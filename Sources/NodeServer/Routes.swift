@@ -78,6 +78,9 @@ struct Routes {
             try path.check(request.migration, is: "migration")
             return try await operations.deliverFrames(request)
         }
+        on(Endpoints.recoverIncoming, router) { _, path in
+            try await operations.recoverIncoming(path.uuid("migration"))
+        }
         on(Endpoints.discardIncoming, router) { request, path in
             try await operations.discardIncoming(path.uuid("migration"), reason: request.reason)
             return NoContent()

@@ -195,7 +195,7 @@ extension NodeService {
         do {
             try setShouldRun(name, false)
             if !force {
-                try await local.monitor.execute(SystemPowerdown())
+                try await local.monitor.execute(.systemPowerdown)
                 guard await local.waitForShutdown(within: .seconds(60)) else {
                     try setShouldRun(name, true)
                     throw error(.timeout, "\(name) did not shut down within 60 s; its guest may ignore the power button. End it with: apus vm stop \(name) --force")

@@ -202,7 +202,7 @@ extension NodeService {
         guard let entry = machines[name], let local = entry.local else { return }
         try await local.run()
         try await becomeOwner(name)
-        try? await local.monitor.execute(AnnounceSelf())
+        try? await local.monitor.execute(.announceSelf())
         logger.notice("the record names this node: runs", metadata: ["vm": "\(name)"])
     }
 

@@ -34,6 +34,7 @@ struct CallTests {
             #expect(try await client.prepareIncoming(Samples.offer) == Samples.ready)
             #expect(try await client.resumeIncoming(Samples.resume) == Samples.resumed)
             #expect(try await client.deliverFrames(Samples.delivery) == Samples.delivered)
+            #expect(try await client.recoverIncoming(Samples.id) == Samples.ready)
             try await client.discardIncoming(Samples.id, reason: "cancelled")
             #expect(try await client.incomingState(Samples.id) == Samples.incoming)
             #expect(try await client.openLinkTest() == Samples.linkTest)
@@ -42,7 +43,7 @@ struct CallTests {
             let bodies: [any Hashable & Sendable] = [
                 Samples.web, Samples.createRequest, Samples.web, Samples.web, StopMachineRequest(force: true), Samples.order,
                 Samples.order, Samples.web, Samples.initializeRequest, Samples.allocation, Samples.machine, Samples.offer,
-                Samples.resume, Samples.delivery, DiscardRequest(reason: "cancelled"), Samples.id,
+                Samples.resume, Samples.delivery, Samples.id, DiscardRequest(reason: "cancelled"), Samples.id,
             ]
             #expect(await server.node.received(bodies))
             await client.close()

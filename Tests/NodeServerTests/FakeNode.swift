@@ -56,6 +56,7 @@ actor FakeNode: OperatorOperations, PeerOperations {
     func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady { try await answer(Samples.ready, offer) }
     func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply { try await answer(Samples.resumed, request) }
     func deliverFrames(_ request: FrameDelivery) async throws(APIError) -> FrameReply { try await answer(Samples.delivered, request) }
+    func recoverIncoming(_ migration: UUID) async throws(APIError) -> IncomingReady { try await answer(Samples.ready, migration) }
     func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
         try await answer((), DiscardRequest(reason: reason))
     }

@@ -59,7 +59,7 @@ enum Samples {
     static let ready = IncomingReady(address: "10.72.0.2", port: 49_152)
     static let frame = CapturedFrame(interface: "lan", bytes: Data((0..<70).map { UInt8($0) }))
     static let resume = ResumeRequest(migration: id, epoch: 8, frames: [frame, frame])
-    static let resumed = ResumeReply(resumeMilliseconds: 3.25)
+    static let resumed = ResumeReply(resumeMilliseconds: 3.25, returnedEpoch: 9)
     static let delivery = FrameDelivery(migration: id, frames: [frame])
     static let delivered = FrameReply(firstFrameMilliseconds: 1.5)
     static let incoming = IncomingState(phase: .receiving, note: "Half of it is here.")

@@ -66,6 +66,9 @@ public enum Endpoints {
     public static let deliverFrames = Endpoint<FrameDelivery, FrameReply>(
         .post, "/v1/peer/incoming/{migration}/frames", "Hand frames to a machine that was resumed here", for: .peers,
         deadline: .seconds(10), maxRequestBytes: 32 << 20)
+    public static let recoverIncoming = Endpoint<NoContent, IncomingReady>(
+        .post, "/v1/peer/incoming/{migration}/recover", "Post-copy whose link broke: open a new port to go on through", for: .peers,
+        deadline: .seconds(10))
     public static let discardIncoming = Endpoint<DiscardRequest, NoContent>(
         .post, "/v1/peer/incoming/{migration}/discard", "The source keeps the machine: throw the half-received one away",
         for: .peers, deadline: .seconds(30))
@@ -81,7 +84,7 @@ public enum Endpoints {
         initializeDisk.description,
         facts.description, ownMachines.description, ownMigrations.description, allocate.description, release.description,
         prepareIncoming.description, incomingState.description, resumeIncoming.description, deliverFrames.description,
-        discardIncoming.description, openLinkTest.description,
+        recoverIncoming.description, discardIncoming.description, openLinkTest.description,
     ]
 }
 

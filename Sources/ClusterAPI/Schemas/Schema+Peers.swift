@@ -47,7 +47,12 @@ extension ResumeRequest: Described {
 }
 
 extension ResumeReply: Described {
-    public static var schema: Schema { .object([.init("resumeMilliseconds", .milliseconds)]) }
+    public static var schema: Schema {
+        .object([
+            .init("resumeMilliseconds", .milliseconds),
+            .init("returnedEpoch", .unsigned, optional: true, "set when the copy was gone and ownership was handed back"),
+        ])
+    }
 }
 
 extension FrameDelivery: Described {

@@ -50,15 +50,15 @@ actor LocalMachine {
     private func note(_ event: QMPEvent) {
         switch event.kind {
         case .stop:
-            stoppedAt = event.microseconds
+            stoppedAt = event.microsecondsSince1970
             if state == .running { state = .paused }
         case .resume:
-            resumedAt = event.microseconds
+            resumedAt = event.microsecondsSince1970
             if state != .migrating { state = .running }
             note = nil
-        case .blockIOError:
+        case .blockIOError(let failure):
             state = .ioError
-            note = "A disk refused a request; the guest waits for it."
+            note = "A disk refused a \(failure.operation) (\(failure.reason)); the guest waits for it."
         case .shutdown:
             note = "The guest shut down."
         default: break
@@ -72,21 +72,66 @@ actor LocalMachine {
 
     /// Lets the guest run, and waits until it does.
     func run() async throws {
-        try await monitor.execute(Continue(), within: .seconds(5))
+        try await monitor.execute(.cont)
         state = .running
     }
 
     /// What matters for ownership, asked from QEMU.
     func condition() async throws -> QEMUCondition {
-        let status = try await monitor.execute(QueryStatus()).status
-        let migration = try await monitor.execute(QueryMigrate()).status
+        let status = try await monitor.execute(.queryStatus).status
+        let migration = try await monitor.execute(.queryMigrate).status
         return QEMUCondition(status: status, migration: migration)
+    }
+
+    /// How far a machine that is received has arrived. Started with `-S`, it is paused once all of it is here (run-state.json, `paused`).
+    func arrival() async throws -> ReceivedCopy {
+        switch try await monitor.execute(.queryStatus).status {
+        case .running, .ioError: return .running
+        case .incomingMigration: return .receiving
+        case .paused, .preLaunch:
+            switch try await monitor.execute(.queryMigrate).status {
+            case .completed, .postcopyActive, .postcopyPaused, .postcopyRecover: return .received
+            default: return .receiving
+            }
+        default: return .none
+        }
+    }
+
+    /// Whether a machine that arrived by post-copy still lacks some of its memory.
+    func lacksMemory() async throws -> Bool {
+        switch try await monitor.execute(.queryMigrate).status {
+        case .postcopyActive, .postcopyPaused, .postcopyRecover: true
+        default: false
+        }
+    }
+
+    /// How fast the guest changes memory, sampled for a second (migration.json, `calc-dirty-rate`).
+    func dirtyBytesPerSecond() async throws -> UInt64 {
+        try await monitor.execute(.calcDirtyRate(seconds: 1))
+        let end = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < end {
+            let rate = try await monitor.execute(.queryDirtyRate)
+            if rate.status == .measured, let mebibytes = rate.mebibytesPerSecond { return UInt64(max(mebibytes, 0)) << 20 }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw QMPError.timeout(command: "query-dirty-rate", deadline: .seconds(5))
+    }
+
+    /// Whether QEMU ended, or the guest shut down, in time.
+    func waitForShutdown(within deadline: Duration) async -> Bool {
+        let end = ContinuousClock.now + deadline
+        while ContinuousClock.now < end {
+            if await process.waitForExit(within: .milliseconds(50)) { return true }
+            if (try? await condition()) == .shutdown { return true }
+            if Task.isCancelled { return false }
+        }
+        return false
     }
 
     /// Ends QEMU without asking the guest, and waits until it is gone.
     func end() async {
         watcher?.cancel()
-        _ = try? await monitor.execute(Quit(), within: .milliseconds(500))
+        _ = try? await monitor.quit(within: .milliseconds(500))
         if await !process.waitForExit(within: .seconds(1)) {
             process.kill()
             if await !process.waitForExit(within: .seconds(5)) {

@@ -25,16 +25,18 @@ actor IncomingMachine {
     func listen(on address: String, identityFolder: String) async throws -> IncomingReady {
         if let ready { return ready }
         let monitor = local.monitor
-        try await MigrationSetup.addCredentials("migration-tls", endpoint: .server, identityFolder: identityFolder, to: monitor)
-        try await monitor.execute(MigrationSetup.capabilities(of: offer.postCopy, autoConverge: false))
+        try await MigrationSetup.addCredentials(endpoint: .server, identityFolder: identityFolder, to: monitor)
+        try await monitor.execute(.migrateSetCapabilities(MigrationSetup.capabilities(postCopy: offer.postCopy, autoConverge: false)))
         // No announcement before the machine runs: it would draw frames here that QEMU drops.
         try await monitor.execute(
-            MigrateSetParameters(
-                tlsCreds: "migration-tls", multifdChannels: offer.multifdChannels > 0 ? offer.multifdChannels : nil, announceRounds: 0))
+            .migrateSetParameters(
+                QMPMigrationParameters(
+                    tlsCredentials: MigrationSetup.credentials, multifdChannels: offer.multifdChannels > 0 ? offer.multifdChannels : nil,
+                    announceRounds: 0)))
         for (index, interface) in offer.machine.definition.interfaces.enumerated() {
             injectors[interface.name] = try FrameInjector(interface: offer.machine.definition.tapName(index), mac: interface.mac.bytes)
         }
-        try await monitor.execute(MigrateIncoming(uri: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
+        try await monitor.execute(.migrateIncoming(at: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
         let ready = IncomingReady(address: address, port: try await port())
         self.ready = ready
         return ready
@@ -44,7 +46,7 @@ actor IncomingMachine {
     private func port() async throws -> Int {
         let end = ContinuousClock.now + .seconds(2)
         while ContinuousClock.now < end {
-            if let port = try await local.monitor.execute(QueryMigrate()).socketAddresses.first?.port { return port }
+            if let port = try await local.monitor.execute(.queryMigrate).socketAddresses?.last?.port.flatMap({ Int($0) }) { return port }
             try await Task.sleep(for: .milliseconds(2))
         }
         throw APIError(.failed, "QEMU did not say which port it listens on.")
@@ -52,7 +54,7 @@ actor IncomingMachine {
 
     /// Post-copy: the link broke; QEMU waits for a new one.
     func listenAgain(on address: String) async throws -> IncomingReady {
-        try await local.monitor.execute(MigrateRecover(uri: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
+        try await local.monitor.execute(.migrateRecover(at: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
         return IncomingReady(address: address, port: try await port())
     }
 
@@ -81,14 +83,14 @@ actor IncomingMachine {
         resumedAt = try await resumeTime(in: events)
         let took = ContinuousClock.now - began
         inject(frames)
-        try await local.monitor.execute(AnnounceSelf())
+        try await local.monitor.execute(.announceSelf())
         return took
     }
 
     private func resumeTime(in events: AsyncStream<QMPEvent>) async throws -> Int64 {
         try await withThrowingTaskGroup(of: Int64?.self) { group in
             group.addTask {
-                for await event in events where event.kind == .resume { return event.microseconds }
+                for await event in events where event.kind == .resume { return event.microsecondsSince1970 }
                 return nil
             }
             group.addTask {

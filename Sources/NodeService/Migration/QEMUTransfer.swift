@@ -15,91 +15,93 @@ struct QEMUTransfer: Sendable {
     let identityFolder: String
     let migration: UUID
 
-    private var credentials: String { "migration-tls" }
-
     func start(
         to ready: IncomingReady, destination: NodeName, order: MigrationOrder, allowedBlackout: Duration
     ) async throws {
-        try await MigrationSetup.addCredentials(credentials, endpoint: .client, identityFolder: identityFolder, to: monitor)
-        try await monitor.execute(MigrationSetup.capabilities(of: order.postCopy, autoConverge: order.autoConverge && order.kind == .live))
+        try await MigrationSetup.addCredentials(endpoint: .client, identityFolder: identityFolder, to: monitor)
         try await monitor.execute(
-            MigrateSetParameters(
-                downtimeLimitMilliseconds: UInt64(allowedBlackout.milliseconds),
-                maxBandwidth: order.bandwidthBitsPerSecond.map { max($0 / 8, 1) } ?? Self.noCap,
-                tlsCreds: credentials, tlsHostname: destination.rawValue,
-                multifdChannels: order.postCopy ? nil : Self.multifdChannels,
-                throttleTriggerThreshold: 100))
-        try await monitor.execute(Migrate(uri: "tcp:\(ready.hostAndPort)"))
+            .migrateSetCapabilities(
+                MigrationSetup.capabilities(postCopy: order.postCopy, autoConverge: order.autoConverge && order.kind == .live)))
+        try await monitor.execute(
+            .migrateSetParameters(
+                QMPMigrationParameters(
+                    downtimeLimitMilliseconds: UInt64(allowedBlackout.milliseconds),
+                    maxBandwidthBytesPerSecond: order.bandwidthBitsPerSecond.map { max($0 / 8, 1) } ?? Self.noCap,
+                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue,
+                    multifdChannels: order.postCopy ? nil : Self.multifdChannels, throttleTriggerThresholdPercent: 100)))
+        try await monitor.execute(.migrate(to: "tcp:\(ready.hostAndPort)"))
     }
 
     func allow(blackout: Duration) async throws {
-        try await monitor.execute(MigrateSetParameters(downtimeLimitMilliseconds: UInt64(blackout.milliseconds)))
+        try await monitor.execute(
+            .migrateSetParameters(QMPMigrationParameters(downtimeLimitMilliseconds: UInt64(blackout.milliseconds))))
     }
 
     /// Half of what the link carries instead of all of it.
     func throttleEarlier() async throws {
-        try await monitor.execute(MigrateSetParameters(throttleTriggerThreshold: 50))
+        try await monitor.execute(.migrateSetParameters(QMPMigrationParameters(throttleTriggerThresholdPercent: 50)))
     }
 
-    func startPostCopy() async throws { try await monitor.execute(MigrateStartPostcopy()) }
-    func continueSwitchover() async throws { try await monitor.execute(MigrateContinue(state: .preSwitchover)) }
-    func cancel() async throws { try await monitor.execute(MigrateCancel()) }
+    func startPostCopy() async throws { try await monitor.execute(.migrateStartPostcopy) }
+    func continueSwitchover() async throws { try await monitor.execute(.migrateContinue()) }
+    func cancel() async throws { try await monitor.execute(.migrateCancel) }
 
     /// Post-copy whose link broke: connect again and go on (migration.json, `resume`).
     func recover(to ready: IncomingReady) async throws {
-        try await monitor.execute(Migrate(uri: "tcp:\(ready.hostAndPort)", resume: true))
+        try await monitor.execute(.resumePostcopy(to: "tcp:\(ready.hostAndPort)"))
     }
 
     /// nil when QEMU does not answer; its death is reported elsewhere.
     func statistics() async -> TransferStatistics? {
-        guard let reply = try? await monitor.execute(QueryMigrate(), within: .seconds(2)), let ram = reply.ram else { return nil }
+        guard let reply = try? await monitor.execute(.queryMigrate, within: .seconds(2)), let memory = reply.memory else { return nil }
         return TransferStatistics(
-            totalBytes: ram.total, transferredBytes: ram.transferred, remainingBytes: ram.remaining, pass: Int(clamping: ram.dirtySyncCount),
-            dirtyBytesPerSecond: ram.dirtyPagesRate.multipliedReportingOverflow(by: ram.pageSize).partialValue,
-            throttlePercent: Int(clamping: reply.cpuThrottlePercentage ?? 0))
+            totalBytes: memory.totalBytes, transferredBytes: memory.transferredBytes, remainingBytes: memory.remainingBytes,
+            pass: Int(clamping: memory.passes), dirtyBytesPerSecond: memory.dirtyBytesPerSecond,
+            throttlePercent: reply.cpuThrottlePercent ?? 0)
     }
 
     func failureReason() async -> String {
-        let reply = try? await monitor.execute(QueryMigrate(), within: .seconds(2))
-        return reply?.errorDescription ?? "QEMU gave no reason; see its log."
+        let reply = try? await monitor.execute(.queryMigrate, within: .seconds(2))
+        return reply?.errorText ?? "QEMU gave no reason; see its log."
     }
 
     /// Waits until a transfer that was cancelled or failed has ended, so that the guest may be resumed.
     func settle() async throws {
         let end = ContinuousClock.now + .seconds(5)
         while ContinuousClock.now < end {
-            switch try await monitor.execute(QueryMigrate()).status {
-            case nil, .some(.none), .cancelled, .failed, .completed: return
-            default: try await Task.sleep(for: .milliseconds(5))
-            }
+            let status = try await monitor.execute(.queryMigrate).status
+            if status.isFinal || status == .notStarted { return }
+            try await Task.sleep(for: .milliseconds(5))
         }
     }
 }
 
 /// What both ends of a transfer set alike.
 enum MigrationSetup {
+    static let credentials = "migration-tls"
+
     /// - Parameter postCopy: Excludes multifd, which QEMU 7.2 does not combine with it.
-    static func capabilities(of postCopy: Bool, autoConverge: Bool) -> MigrateSetCapabilities {
-        MigrateSetCapabilities([
+    static func capabilities(postCopy: Bool, autoConverge: Bool) -> [QMPMigrationCapability: Bool] {
+        [
             .events: true,
             // The destination acknowledges the whole machine before the source counts as done.
             .returnPath: true,
             .pauseBeforeSwitchover: true,
             .lateBlockActivate: true,
             .multifd: !postCopy,
-            .postcopyRam: postCopy,
+            .postcopyRAM: postCopy,
             .postcopyPreempt: postCopy,
             .autoConverge: autoConverge,
-        ])
+        ]
     }
 
-    /// The credentials object is made once per QEMU; certificates may have been renewed since, so an old one is replaced.
-    static func addCredentials(
-        _ id: String, endpoint: TLSEndpoint, identityFolder: String, to monitor: QMPClient
-    ) async throws {
-        _ = try? await monitor.execute(ObjectDel(id: id))
+    /// Certificates may have been renewed since the last migration of this QEMU, so an old object is replaced.
+    static func addCredentials(endpoint: QMPTLSEndpoint, identityFolder: String, to monitor: QMPClient) async throws {
+        do { try await monitor.execute(.objectDel(id: credentials)) } catch .refused {
+            // There was none: the first migration of this QEMU.
+        }
         try await monitor.execute(
-            ObjectAdd.tlsCredentials(id: id, folder: identityFolder + "/qemu", endpoint: endpoint, verifyPeer: true))
+            .tlsCredentialsX509(id: credentials, directory: identityFolder + "/qemu", endpoint: endpoint))
     }
 }
 
@@ -110,19 +112,20 @@ extension IncomingReady {
 
 extension QEMUCondition {
     /// Joins what `query-status` and `query-migrate` say (run-state.json, migration.json).
-    init(status: QMPRunState, migration: QMPMigrationStatus?) {
+    init(status: QMPRunState, migration: QMPMigrationStatus) {
+        let isSending = migration == .active || migration == .setup
         switch status {
-        case .running: self = migration == .active || migration == .setup ? .sending : .running
+        case .running: self = isSending ? .sending : .running
         case .ioError: self = .ioError
         case .shutdown: self = .shutdown
-        case .inmigrate: self = .receiving
-        case .postmigrate: self = migration == .postcopyActive ? .postCopySource : .sent
+        case .incomingMigration: self = .receiving
+        case .postMigrate: self = migration == .completed ? .sent : .postCopySource
         case .finishMigrate:
             switch migration {
             case .postcopyActive, .postcopyPaused, .postcopyRecover: self = .postCopySource
             default: self = .switchingOver
             }
-        default: self = migration == .active || migration == .setup ? .sending : .paused
+        default: self = isSending ? .sending : .paused
         }
     }
 }

@@ -117,7 +117,7 @@ actor SourceRunner {
     private func pump(_ events: AsyncStream<QMPEvent>) async {
         for await event in events {
             switch event.kind {
-            case .stop: cut = event.microseconds
+            case .stop: cut = event.microsecondsSince1970
             case .migration(let status):
                 switch status {
                 case .preSwitchover: tell(.reachedPreSwitchover)
@@ -168,7 +168,7 @@ actor SourceRunner {
         case .prepareDestination: await prepareDestination()
         case .stopGuest:
             await local.set(.migrating)
-            await attempt { try await self.local.monitor.execute(Stop()) }
+            await attempt { try await self.local.monitor.execute(.stop) }
         case .startTransfer(let blackout): await startTransfer(allowedBlackout: blackout)
         case .allowBlackout(let blackout):
             note = "Memory changes as fast as it is sent: a pause of up to \(Int(blackout.milliseconds)) ms is allowed now."
