@@ -164,14 +164,36 @@ extension NodeService {
         do {
             record = try await storage.readOwnership(machine.ownershipSlot, of: machine.definition.id)
         } catch { throw translate(error, while: "Discarding \(name)") }
-        let runs = await entry.local?.state == .running
-        guard record.owner != node || !runs else { throw error(.refused, "\(node) owns and runs \(name); it is not discarded.") }
         if record.owner == node {
-            // Post-copy lost its source: what runs here cannot go on. The machine is ours, without its memory.
-            machines[name]?.note = "Its memory was lost on the way (\(reason)); the disk is intact."
+            try await discardOwned(name, entry, record: record, reason: reason)
+            return
         }
         logger.notice("incoming machine discarded", metadata: ["vm": "\(name)", "reason": "\(reason)"])
         await dropIncoming(name)
+    }
+
+    /// A machine of ours is thrown away only when post-copy left it without part of its memory, so that it cannot go on.
+    private func discardOwned(_ name: VMName, _ entry: LocalEntry, record: OwnershipRecord, reason: String) async throws(APIError) {
+        do {
+            guard let local = entry.local, try await local.lacksMemory() else {
+                throw error(.refused, "\(node) owns \(name); it is not discarded.")
+            }
+            try await loseMemory(of: name, local: local, reason: reason)
+        } catch { throw translate(error, while: "Discarding \(name)") }
+    }
+
+    /// Post-copy lost its source. What is here cannot go on; the machine stays ours, and its disk is whole.
+    func loseMemory(of name: VMName, local: LocalMachine, reason: String) async throws {
+        logger.error("the memory of a machine is lost", metadata: ["vm": "\(name)", "reason": "\(reason)"])
+        try update(name) {
+            $0.incoming = nil
+            $0.shouldRun = false
+        }
+        await local.end()
+        await removeAdapters(of: local.machine)
+        machines[name]?.local = nil
+        machines[name]?.resting = .lost
+        machines[name]?.note = "Its memory was lost during post-copy: \(reason) Its disk is intact; start it with: apus vm start \(name)"
     }
 
     /// Ends a half-received machine and forgets it; never one that this node owns.
@@ -203,7 +225,7 @@ extension NodeService {
     public func facts() async throws(APIError) -> NodeFacts {
         do {
             let memory = try HostFacts.memoryMiB()
-            let disks = (try? await storage.inventory().map(\.id)) ?? []
+            let disks = (try? await storage.visibleDisks()) ?? []
             return NodeFacts(
                 node: node, apusVersion: apusVersion, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
                 machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,

@@ -37,7 +37,11 @@ extension NodeService {
                 // A monitor that does not answer says nothing about the machine: look again.
                 guard let now = try? await local.condition() else { return }
                 condition = now
-                if now == .running, entry.record != nil, entry.stored.incoming == nil { await markRunning(local); return }
+                if now == .running, entry.record != nil, entry.stored.incoming == nil {
+                    await markRunning(local)
+                    await watchPostCopy(name, local)
+                    return
+                }
             }
         } else if entry.record != nil, !entry.stored.shouldRun, entry.stored.incoming == nil {
             return
@@ -56,6 +60,21 @@ extension NodeService {
                 record: record, node: node, qemu: condition, incoming: entry.stored.incoming != nil, shouldRun: entry.stored.shouldRun,
                 crashPolicy: entry.stored.machine.definition.onCrash))
         await carryOut(action, on: name, record: record)
+    }
+
+    /// A machine that waits for memory from a source that does not come back cannot go on.
+    private func watchPostCopy(_ name: VMName, _ local: LocalMachine) async {
+        guard let waiting = try? await local.waitsForMemory() else { return }
+        guard waiting else {
+            machines[name]?.waitsForMemorySince = nil
+            return
+        }
+        let since = machines[name]?.waitsForMemorySince ?? .now
+        machines[name]?.waitsForMemorySince = since
+        guard ContinuousClock.now - since > SourceMigration.Deadline.postCopyStalled * 2 else { return }
+        do {
+            try await loseMemory(of: name, local: local, reason: "Its source sent nothing for two minutes.")
+        } catch { logger.error("state not saved", metadata: ["vm": "\(name)", "error": "\(error)"]) }
     }
 
     private func markRunning(_ local: LocalMachine) async {
@@ -170,8 +189,7 @@ extension NodeService {
         // Writes of the service that died must not land after this one: the barrier ends them, and the epoch outranks them.
         let now = try await storage.resolveOwnership(slot, of: id)
         guard now.owner == node else { return }
-        let renewed = OwnershipRecord(vmID: id, owner: node, epoch: now.epoch + 2)
-        guard case .written = await storage.writeOwnership(renewed, in: slot) else { return }
+        try await storage.outrank(now, with: OwnershipRecord(vmID: id, owner: node, epoch: now.epoch + 2), in: slot)
         if stored.shouldRun { try await local.run() }
         await discard(stored)
     }

@@ -35,6 +35,8 @@ public actor NodeService {
         var note: String?
         /// Restarts after crashes, so that a machine that dies at once is not restarted for ever.
         var restarts: [ContinuousClock.Instant] = []
+        /// Its post-copy link is broken since.
+        var waitsForMemorySince: ContinuousClock.Instant?
         /// An operation is under way; the supervisor keeps its hands off.
         var isBusy = false
     }
@@ -46,7 +48,7 @@ public actor NodeService {
         store = try MachineStore(stateFolder: configuration.directories.state)
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
-        storage = StorageAccess(configuration: configuration.san, logger: logger)
+        storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
@@ -68,6 +70,7 @@ public actor NodeService {
     private func superviseForever() async {
         while !Task.isCancelled {
             await supervise()
+            await retireArrivals()
             try? await Task.sleep(for: .milliseconds(500))
         }
     }

@@ -105,6 +105,9 @@ actor LocalMachine {
         }
     }
 
+    /// Whether the link of its post-copy is broken.
+    func waitsForMemory() async throws -> Bool { try await monitor.execute(.queryMigrate).status == .postcopyPaused }
+
     /// How fast the guest changes memory, sampled for a second (migration.json, `calc-dirty-rate`).
     func dirtyBytesPerSecond() async throws -> UInt64 {
         try await monitor.execute(.calcDirtyRate(seconds: 1))

@@ -124,6 +124,12 @@ actor IncomingMachine {
         return injectors.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
     }
 
+    /// Whether the last late frame has certainly come.
+    var isQuiet: Bool {
+        guard let resumedAt else { return false }
+        return Int64(Date().timeIntervalSince1970 * 1e6) - resumedAt > 3_000_000
+    }
+
     func close() {
         for injector in injectors.values { injector.stop() }
         injectors = [:]
