@@ -13,7 +13,10 @@ actor FrameForwarder {
     /// A guest that was silent for longer before the switchover gives nothing to measure a gap with.
     private static let measurableSilence: Int64 = 1_000_000
 
-    private let recorders: [(interface: String, recorder: FrameRecorder)]
+    /// QEMU stamps STOP after it has stopped the vCPUs; a frame it took just before was not seen by the guest.
+    private static let margin: Int64 = 500
+
+    private let taps: [(interface: String, tap: AdapterTap)]
     private let migration: UUID
     private let peer: any PeerOperations
     private let logger: Logger
@@ -23,9 +26,7 @@ actor FrameForwarder {
     private var isClosed = false
 
     init(machine: VMDefinition, migration: UUID, peer: any PeerOperations, logger: Logger) throws {
-        recorders = try machine.interfaces.enumerated().map { index, interface in
-            (interface.name, try FrameRecorder(interface: machine.tapName(index), mac: interface.mac.bytes))
-        }
+        taps = try AdapterTap.all(of: machine)
         self.migration = migration
         self.peer = peer
         self.logger = logger
@@ -33,14 +34,17 @@ actor FrameForwarder {
 
     /// Frames since the cut that were not taken yet.
     ///
-    /// - Parameter cut: The guest's stop in microseconds since 1970; nil, when QEMU did not tell, gives none.
-    func take(from cut: Int64?) -> [CapturedFrame] {
+    /// - Parameters:
+    ///   - cut: The guest's stop in microseconds since 1970; nil, when QEMU did not tell, gives none.
+    ///   - groupFrames: Whether broadcasts and multicasts are wanted. Once the machine runs on the destination they reach it there.
+    func take(from cut: Int64?, groupFrames: Bool) -> [CapturedFrame] {
         guard let cut else { return [] }
         var frames: [CapturedFrame] = []
-        for (interface, recorder) in recorders {
-            let (new, last) = recorder.frames(from: cut, after: taken[interface] ?? 0)
+        for (interface, tap) in taps {
+            let (new, last) = tap.frames(from: cut - Self.margin, after: taken[interface] ?? 0)
             taken[interface] = last
-            frames += new.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
+            let wanted = groupFrames ? new : new.filter { !SwitchoverFrame.isForGroup($0.bytes) }
+            frames += wanted.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
         }
         forwarded += frames.count
         return frames
@@ -49,8 +53,7 @@ actor FrameForwarder {
     /// The longest silence a peer of the guest saw: its last frame here, the blackout, its first frame there.
     func visibleGap(cut: Int64?, blackout: Duration?) async -> Duration? {
         guard let cut, let blackout else { return nil }
-        guard let last = recorders.compactMap({ $0.recorder.lastFrameFromGuest }).filter({ $0 <= cut + 1_000 }).max(),
-            cut - last < Self.measurableSilence
+        guard let last = taps.compactMap({ $0.tap.lastFrameFromGuest(until: cut + Self.margin) }).max(), cut - last < Self.measurableSilence
         else { return nil }
         let end = ContinuousClock.now + Self.firstFrameWait
         while firstFrame == nil, ContinuousClock.now < end {
@@ -62,7 +65,7 @@ actor FrameForwarder {
 
     private func deliver(from cut: Int64) async {
         do {
-            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: take(from: cut)))
+            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: take(from: cut, groupFrames: false)))
             if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
         } catch {
             logger.warning("frames could not be handed to the destination", metadata: ["migration": "\(migration)", "error": "\(error)"])
@@ -75,10 +78,30 @@ actor FrameForwarder {
         isClosed = true
         let end = ContinuousClock.now + time
         while let cut, ContinuousClock.now < end {
-            let frames = take(from: cut)
+            let frames = take(from: cut, groupFrames: false)
             if !frames.isEmpty { _ = try? await peer.deliverFrames(FrameDelivery(migration: migration, frames: frames)) }
             try? await Task.sleep(for: .milliseconds(5))
         }
-        for (_, recorder) in recorders { recorder.stop() }
+        for (interface, tap) in taps {
+            let dropped = tap.droppedFrames()
+            if dropped > 0 { logger.warning("frames were lost", metadata: ["adapter": "\(interface)", "frames": "\(dropped)"]) }
+            tap.stop()
+        }
+    }
+}
+
+extension AdapterTap {
+    /// Watches every adapter of a machine on this node, by ``VMInterface/name``.
+    static func all(of machine: VMDefinition) throws -> [(interface: String, tap: AdapterTap)] {
+        var taps: [(interface: String, tap: AdapterTap)] = []
+        do {
+            for (index, interface) in machine.interfaces.enumerated() {
+                taps.append((interface.name, try AdapterTap(interface: machine.tapName(index), mac: interface.mac.bytes)))
+            }
+        } catch {
+            for (_, tap) in taps { tap.stop() }
+            throw error
+        }
+        return taps
     }
 }

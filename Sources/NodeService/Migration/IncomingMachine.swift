@@ -11,7 +11,7 @@ actor IncomingMachine {
     nonisolated let local: LocalMachine
     private let logger: Logger
     private var ready: IncomingReady?
-    private var injectors: [String: FrameInjector] = [:]
+    private var taps: [String: AdapterTap] = [:]
     private var resumedAt: Int64?
     private(set) var failure: String?
 
@@ -33,9 +33,7 @@ actor IncomingMachine {
                 QMPMigrationParameters(
                     tlsCredentials: MigrationSetup.credentials, multifdChannels: offer.multifdChannels > 0 ? offer.multifdChannels : nil,
                     announceRounds: 0)))
-        for (index, interface) in offer.machine.definition.interfaces.enumerated() {
-            injectors[interface.name] = try FrameInjector(interface: offer.machine.definition.tapName(index), mac: interface.mac.bytes)
-        }
+        for (interface, tap) in try AdapterTap.all(of: offer.machine.definition) { taps[interface] = tap }
         try await monitor.execute(.migrateIncoming(at: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
         let ready = IncomingReady(address: address, port: try await port())
         self.ready = ready
@@ -75,17 +73,29 @@ actor IncomingMachine {
 
     /// Runs it and hands it the frames it missed.
     ///
+    /// Those are the source's, and what came to the adapter here since the order was on its way: broadcasts reach every port at once, and QEMU
+    /// drops what it reads before the machine runs. What the source sent too is not handed over twice.
     /// - Returns: From the order to QEMU's RESUME.
     func run(frames: [CapturedFrame]) async throws -> Duration {
         let began = ContinuousClock.now
+        let ordered = Int64(Date().timeIntervalSince1970 * 1e6)
         let events = await local.monitor.events()
         try await local.run()
-        resumedAt = try await resumeTime(in: events)
+        let resumed = try await resumeTime(in: events)
+        resumedAt = resumed
         let took = ContinuousClock.now - began
         inject(frames)
+        let already = Set(frames.map(\.bytes))
+        for (interface, tap) in taps {
+            let missed = tap.frames(from: ordered - Self.flightTime).frames.filter { $0.microseconds < resumed }
+            inject(missed.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }.filter { !already.contains($0.bytes) })
+        }
         try await local.monitor.execute(.announceSelf())
         return took
     }
+
+    /// The longest that the source's order is likely to be on its way.
+    private static let flightTime: Int64 = 20_000
 
     private func resumeTime(in events: AsyncStream<QMPEvent>) async throws -> Int64 {
         try await withThrowingTaskGroup(of: Int64?.self) { group in
@@ -110,7 +120,7 @@ actor IncomingMachine {
         var count = 0
         for (interface, group) in Dictionary(grouping: frames, by: \.interface) {
             do {
-                count += try injectors[interface]?.inject(group.map { [UInt8]($0.bytes) }) ?? 0
+                count += try taps[interface]?.inject(group.map { [UInt8]($0.bytes) }) ?? 0
             } catch {
                 logger.warning("frames could not be handed to the guest", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
             }
@@ -121,7 +131,7 @@ actor IncomingMachine {
     /// From resumption to the guest's first own frame.
     var firstFrameMilliseconds: Double? {
         guard let resumedAt else { return nil }
-        return injectors.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
+        return taps.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
     }
 
     /// Whether the last late frame has certainly come.
@@ -131,7 +141,7 @@ actor IncomingMachine {
     }
 
     func close() {
-        for injector in injectors.values { injector.stop() }
-        injectors = [:]
+        for tap in taps.values { tap.stop() }
+        taps = [:]
     }
 }
