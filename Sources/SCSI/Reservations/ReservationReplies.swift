@@ -6,6 +6,12 @@ public struct RegisteredKeys: Hashable, Sendable {
     public var keys: [ReservationKey]
     public var isTruncated: Bool
 
+    public init(generation: UInt32, keys: [ReservationKey], isTruncated: Bool = false) {
+        self.generation = generation
+        self.keys = keys
+        self.isTruncated = isTruncated
+    }
+
     public init(parsing bytes: [UInt8]) throws(MalformedData) {
         let reader = ByteReader(bytes, subject: "READ KEYS data")
         generation = try reader.integer(at: 0)
@@ -31,6 +37,11 @@ public struct CurrentReservation: Hashable, Sendable {
     public var generation: UInt32
     /// Nil when the logical unit is not reserved.
     public var holder: Holder?
+
+    public init(generation: UInt32, holder: Holder? = nil) {
+        self.generation = generation
+        self.holder = holder
+    }
 
     public init(parsing bytes: [UInt8]) throws(MalformedData) {
         let reader = ByteReader(bytes, subject: "READ RESERVATION data")
