@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "NodeServer",
             dependencies: [
-                "ClusterAPI", "ClusterModel", lifecycle, logging, nioCore, nioFoundation, nioSSL,
+                "ClusterAPI", "ClusterModel", lifecycle, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),

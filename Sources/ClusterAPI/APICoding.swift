@@ -55,8 +55,9 @@ extension DecodingError {
         case .typeMismatch(let type, let context):
             "\(Self.place(context.codingPath)): \(Self.noun(type)) is expected here"
         case .dataCorrupted(let context):
+            // Foundation says no more than this, also about numbers that do not fit.
             context.codingPath.isEmpty
-                ? "the text is not valid JSON" + (context.debugDescription.contains("JSON") ? "" : ": \(context.debugDescription)")
+                ? "the text is not valid JSON, or a number in it is out of range"
                 : "\(Self.place(context.codingPath)): \(context.debugDescription)"
         @unknown default:
             "the JSON does not describe what was asked for"

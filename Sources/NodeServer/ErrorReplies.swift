@@ -2,6 +2,7 @@ import ClusterAPI
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOHTTP1
 
 /// Turns every error into ``APIError`` JSON with its HTTP status.
 struct ErrorReplies: RouterMiddleware {
@@ -16,6 +17,9 @@ struct ErrorReplies: RouterMiddleware {
             return refused.closes ? .closing(refused.error, status: refused.status) : .error(refused.error, status: refused.status)
         } catch let error as HTTPError where error.status == .notFound {
             return Self.unknown(request)
+        } catch let error as HTTPParserError {
+            // Hummingbird answers with 400 and closes: after broken framing nothing on the connection can be trusted.
+            throw error
         } catch is CancellationError {
             return .error(APIError(.unreachable, "The node service is stopping. Try again, or ask another node."))
         } catch {

@@ -92,14 +92,14 @@ public struct NodeServer: Service {
     private func serveLocally(at socket: ServerSocket, _ opened: Opened) async throws {
         try await serve(
             on: .unixDomainSocket(path: socket.bindPath), called: socketPath,
-            server: .http1(configuration: .init(idleTimeout: limits.idle)), opened
+            server: .http1(configuration: .init(idleTimeout: TimeAmount(limits.idle))), opened
         ) { () throws(NodeServerError) in try socket.publish() }
     }
 
     private func serve(_ listener: ClusterListener, _ tls: TLSConfiguration, _ opened: Opened) async throws {
         try await serve(
             on: .hostname(listener.address, port: listener.port), called: "\(listener.address):\(listener.port)",
-            server: .tls(.http1(configuration: .init(idleTimeout: limits.idle)), tlsConfiguration: tls), opened)
+            server: .tls(.http1(configuration: .init(idleTimeout: TimeAmount(limits.idle))), tlsConfiguration: tls), opened)
     }
 
     private func serve(
@@ -151,7 +151,7 @@ public struct NodeServer: Service {
 /// What the server puts up with. The defaults suit a node service; tests shorten them.
 public struct ServerLimits: Sendable {
     /// A connection without a request is closed after this time. Longer than clients keep theirs, so that they are the ones to close.
-    public var idle: TimeAmount = .seconds(180)
+    public var idle: Duration = .seconds(180)
     /// A request's body must have arrived after this time.
     public var body: Duration = .seconds(20)
     /// An empty line is sent to followers after this time without news.

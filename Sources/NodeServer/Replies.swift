@@ -114,14 +114,8 @@ extension Request {
 
     private func bytes(upTo limit: Int, within deadline: Duration) async throws -> ByteBuffer {
         let body = body
-        if let length = headers[.contentLength].flatMap({ Int($0) }), length > limit {
-            try await discard(body, upTo: limit, within: deadline)
-            throw Self.tooLong(limit)
-        }
         return try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
-            group.addTask {
-                do { return try await body.collect(upTo: limit) } catch is NIOTooManyBytesError { throw Self.tooLong(limit) }
-            }
+            group.addTask { try await Self.read(body, upTo: limit) }
             group.addTask {
                 try await Task.sleep(for: deadline)
                 return nil
@@ -136,25 +130,28 @@ extension Request {
         }
     }
 
-    /// Reads some of what is refused anyway: a client that is still sending when its connection is reset never sees why.
-    private func discard(_ body: RequestBody, upTo limit: Int, within deadline: Duration) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                var count = 0
-                for try await part in body {
-                    count += part.readableBytes
-                    if count > limit { return }
-                }
+    /// What is too long is still read for a while and dropped: a client that sends when its connection is reset never sees why.
+    private static func read(_ body: RequestBody, upTo limit: Int) async throws -> ByteBuffer {
+        var buffer = ByteBuffer()
+        var count = 0
+        for try await part in body {
+            count += part.readableBytes
+            if count <= limit {
+                buffer.writeImmutableBuffer(part)
+            } else {
+                buffer = ByteBuffer()
             }
-            group.addTask { try await Task.sleep(for: min(deadline, .seconds(2))) }
-            defer { group.cancelAll() }
-            try await group.next()
+            if count > mostThatIsRead { throw tooLong(limit, closes: true) }
         }
+        guard count <= limit else { throw tooLong(limit, closes: false) }
+        return buffer
     }
 
-    private static func tooLong(_ limit: Int) -> RefusedRequest {
+    private static let mostThatIsRead = 128 << 20
+
+    private static func tooLong(_ limit: Int, closes: Bool) -> RefusedRequest {
         RefusedRequest(
             error: APIError(.invalid, "The body of the request is too long: at most \(limit >> 20) MiB are read here."),
-            status: .contentTooLarge, closes: true)
+            status: .contentTooLarge, closes: closes)
     }
 }

@@ -132,7 +132,7 @@ struct CallTests {
     func mismatch() async throws {
         try await RunningServer.with { server in
             let body = String(decoding: try APICoding.encoder.encode(Samples.order), as: UTF8.self)
-            let reply = try RawHTTP.exchange(server.socketPath, RawHTTP.post("/v1/machines/other/migration", body))
+            let reply = try await RawHTTP.exchange(server.socketPath, RawHTTP.post("/v1/machines/other/migration", body))
             #expect(reply.hasPrefix("HTTP/1.1 400"))
             #expect(await server.node.asked.isEmpty)
         }

@@ -4,7 +4,7 @@ import Foundation
     import Glibc
 #endif
 
-/// Bytes to a Unix socket and back, without any care for HTTP. Blocks for at most a few seconds.
+/// Bytes to a Unix socket and back, without any care for HTTP. Nothing waits longer than a few seconds.
 enum RawHTTP {
     static func post(_ path: String, _ body: String, type: String = "application/json") -> String {
         "POST \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \(type)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
@@ -12,14 +12,14 @@ enum RawHTTP {
     static func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" }
 
     /// Everything that comes back until the server closes or `seconds` pass.
-    static func exchange(_ socketPath: String, _ bytes: String, seconds: Int = 5, halfClose: Bool = false) throws -> String {
+    static func exchange(_ socketPath: String, _ bytes: String, seconds: Int = 5, halfClose: Bool = false) async throws -> String {
         let connection = try Connection(socketPath, seconds: seconds)
-        connection.send(bytes)
+        await connection.send(bytes)
         if halfClose { connection.endSending() }
-        return connection.readAll()
+        return await connection.readAll()
     }
 
-    final class Connection {
+    final class Connection: Sendable {
         private let descriptor: CInt
         init(_ socketPath: String, seconds: Int = 5) throws {
             descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
@@ -39,7 +39,9 @@ enum RawHTTP {
         deinit { close(descriptor) }
 
         /// - Returns: false when the server no longer takes bytes.
-        @discardableResult func send(_ text: String) -> Bool {
+        @discardableResult func send(_ text: String) async -> Bool { await Self.apart { self.sendBlocking(text) } }
+
+        private func sendBlocking(_ text: String) -> Bool {
             var bytes = Array(text.utf8)[...]
             while !bytes.isEmpty {
                 let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
@@ -50,15 +52,24 @@ enum RawHTTP {
         }
         func endSending() { shutdown(descriptor, CInt(SHUT_WR)) }
 
-        func readSome() -> String? {
+        private func readSome() -> String? {
             var buffer = [UInt8](repeating: 0, count: 65_536)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
         }
-        func readAll() -> String {
-            var text = ""
-            while let more = readSome() { text += more }
-            return text
+        func readAll() async -> String {
+            await Self.apart {
+                var text = ""
+                while let more = self.readSome() { text += more }
+                return text
+            }
+        }
+
+        /// Blocking calls on the threads that run tasks would stop the server, which runs on them too.
+        private static func apart<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+            await withCheckedContinuation { continuation in
+                Thread { continuation.resume(returning: work()) }.start()
+            }
         }
     }
 }
