@@ -23,7 +23,8 @@ struct JournalRecord {
         guard bytes.count == byteCount else { return .broken }
         if bytes.allSatisfy({ $0 == 0 }) { return .empty }
         let checksum = integer(12, as: UInt32.self)
-        guard bytes.prefix(8).elementsEqual("APUSJRNL".utf8), integer(8, as: UInt32.self) == 1, CRC32.of(bytes, zeroing: 12..<16) == checksum
+        guard bytes.prefix(8).elementsEqual("APUSJRNL".utf8), integer(8, as: UInt32.self) == 1,
+            CRC32.of(bytes, zeroing: 12..<16) == checksum
         else { return .broken }
         let boot = bytes[16..<32].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         return .record(

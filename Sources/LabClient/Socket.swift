@@ -15,8 +15,6 @@ struct SystemError: Error, CustomStringConvertible {
 struct Socket: ~Copyable {
     let descriptor: Int32
 
-    init(descriptor: Int32) { self.descriptor = descriptor }
-
     /// Connects to an IPv4 or IPv6 address. For `SOCK_DGRAM` this only fixes the peer.
     static func connected(
         _ kind: __socket_type, to address: String, port: UInt16, timeoutSeconds: Int

@@ -1,0 +1,131 @@
+import ClusterModel
+import Foundation
+
+/// The lab's networks: a bridge for each in the switches' namespace, and a pair of virtual interfaces for each plug.
+struct Networks: Sendable {
+    let switches: Keeper
+
+    /// The plug of a member in a switch, for instance `n1-cluster`.
+    static func port(_ member: Member, _ network: LabNetwork) -> String { "\(member.name)-\(network.rawValue)" }
+
+    /// Networks a member is plugged into.
+    static func networks(of member: Member) -> [LabNetwork] {
+        switch member {
+        case .node: LabNetwork.allCases
+        case .san: [.storage]
+        case .client: [.machine]
+        case .switches: []
+        }
+    }
+
+    func makeSwitches() async throws(LabError) {
+        // Multicast snooping off: without a querier on the network it floods anyway, but only after a delay.
+        try await batch(LabNetwork.allCases.flatMap { ["link add \($0.rawValue) type bridge mcast_snooping 0", "link set \($0.rawValue) up"] })
+    }
+
+    /// Plugs a member into its networks and gives it its addresses.
+    func connect(_ keeper: Keeper, number: Int?, limit: BitRate?) async throws(LabError) {
+        let member = keeper.member
+        let process = try keeper.process()
+        let networks = Self.networks(of: member)
+        try await batch(
+            networks.flatMap { network in
+                let port = Self.port(member, network)
+                return [
+                    "link add \(port) type veth peer name \(network.interface) netns \(process)",
+                    "link set \(port) master \(network.rawValue) up",
+                ]
+            })
+        // `machine0` is up before `br0` has it, so that the bridge port forwards at once.
+        var lines = ["link set lo up"] + networks.map { "link set \($0.interface) up" }
+        switch member {
+        case .node:
+            lines += ["link add br0 type bridge", "link set machine0 master br0", "link set br0 up"]
+            for network in networks {
+                if let number, let address = network.address(ofNode: number) { lines.append("addr add \(address)/24 dev \(network.interface)") }
+            }
+        case .san: lines.append("addr add \(LabNetwork.sanAddress)/24 dev storage0")
+        case .client:
+            lines += [
+                "addr add \(LabNetwork.clientAddress)/16 dev machine0",
+                // Duplicate address detection would keep the address silent for a second.
+                "addr add \(LabNetwork.clientAddress6)/64 dev machine0 nodad",
+            ]
+        case .switches: break
+        }
+        try await keeper.check(Self.batchWords(lines))
+        if case .node = member { try await self.limit(keeper, to: limit) }
+    }
+
+    /// Takes a member's plugs away, which takes its interfaces away.
+    func disconnect(_ member: Member) async throws(LabError) {
+        for network in Self.networks(of: member) {
+            let port = Self.port(member, network)
+            let result = try await Command.run(try switches.entering(["ip", "link", "del", port]))
+            // Gone already with the namespace of the other end: that is what was wanted.
+            guard result.isSuccess || result.errors.contains("Cannot find device") else {
+                throw .command(words: ["ip", "link", "del", port], output: result.errors)
+            }
+        }
+    }
+
+    /// Limits what a node sends on the migration network. Both directions are limited when all nodes are.
+    func limit(_ node: Keeper, to limit: BitRate?) async throws(LabError) {
+        guard let limit else {
+            let result = try await Command.run(try node.entering(["tc", "qdisc", "del", "dev", "migration0", "root"]))
+            guard result.isSuccess || result.errors.contains("handle of zero") || result.errors.contains("No such file") else {
+                throw .command(words: ["tc", "qdisc", "del"], output: result.errors)
+            }
+            return
+        }
+        // A packet larger than the bucket is cut up in the kernel, which costs more than the limit itself; veth passes on packets of
+        // up to 64 KiB. Two milliseconds of the rate keep the bucket from running dry between two ticks (tc-tbf(8)).
+        let burst = max(256 << 10, limit.bitsPerSecond / 8 / 500)
+        try await node.check([
+            "tc", "qdisc", "replace", "dev", "migration0", "root", "tbf", "rate", "\(limit.bitsPerSecond)bit", "burst", "\(burst)", "latency",
+            "50ms",
+        ])
+    }
+
+    /// Pulls a plug. Silent: the interface still believes in its link, but nothing passes, as with a dead switch behind a live port.
+    func cut(_ member: Member, _ network: LabNetwork, isSilent: Bool) async throws(LabError) {
+        let port = Self.port(member, network)
+        if isSilent {
+            try await switches.check(["bridge", "link", "set", "dev", port, "state", "0"])
+        } else {
+            try await switches.check(["ip", "link", "set", port, "down"])
+        }
+    }
+
+    func restore(_ member: Member, _ network: LabNetwork) async throws(LabError) {
+        let port = Self.port(member, network)
+        try await switches.check(["ip", "link", "set", port, "up"])
+        try await switches.check(["bridge", "link", "set", "dev", port, "state", "3"])
+    }
+
+    /// The ports that are cut, for instance `n1-storage`.
+    func cutPorts() async throws(LabError) -> Set<String> {
+        let output = try await switches.check(["ip", "-json", "-details", "link", "show", "type", "veth"])
+        let links: [Link]
+        do { links = try JSONDecoder().decode([Link].self, from: Data(output.utf8)) } catch {
+            throw .command(words: ["ip", "-json", "link"], output: "its answer is not understood: \(error)")
+        }
+        return Set(links.filter { !$0.flags.contains("UP") || $0.linkinfo?.info_slave_data?.state == "disabled" }.map(\.ifname))
+    }
+
+    /// What `ip -json -details link` says; its names.
+    private struct Link: Decodable {
+        var ifname: String
+        var flags: [String]
+        var linkinfo: Info?
+        struct Info: Decodable { var info_slave_data: Port? }
+        struct Port: Decodable { var state: String? }
+    }
+
+    private func batch(_ lines: [String]) async throws(LabError) { try await switches.check(Self.batchWords(lines)) }
+
+    /// One `ip` for many changes: starting it costs more than what it does.
+    private static func batchWords(_ lines: [String]) -> [String] {
+        ["sh", "-c", #"printf '%s\n' "$@" | ip -batch -"#, "sh"] + lines
+    }
+}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import ClusterModel
+import Foundation
+import Lab
+
+/// `apus lab ...`: a whole data centre on one machine.
+struct LabCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lab",
+        abstract: "Build and use a data centre of namespaces on this machine: nodes, a SAN, networks and a client.",
+        discussion: """
+            Needs root. Example:
+              apus lab up --nodes 3 --migration-limit 1Gbit
+              apus lab exec n1 -- ip address
+              apus lab down
+            """,
+        subcommands: [
+            LabUp.self, LabDown.self, LabStatusCommand.self, LabExec.self, LabCut.self, LabRestore.self, LabKill.self, LabPowerOn.self,
+            LabLimit.self, LabPath.self,
+        ])
+}
+
+/// What every lab command is told.
+struct LabOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Which lab: 1 to 6 lower-case letters.", valueName: "prefix"))
+    var prefix = "lab"
+
+    func open() async throws -> Lab { try await Lab.open(prefix: prefix) }
+}
+
+struct LabUp: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Build a lab and start the node service on every node.",
+        discussion: "Example: apus lab up --nodes 3 --migration-limit 1Gbit")
+
+    @OptionGroup var lab: LabOptions
+    @Option(help: "1 to 16.") var nodes = 2
+    @Option(help: ArgumentHelp("What a node may send on the migration network, for instance 1Gbit.", valueName: "rate"))
+    var migrationLimit: String?
+    @Option(name: .customLong("csv-gib"), help: "Size of each of the two disks for Cluster Shared Volumes, in GiB.") var csvGiB = 8
+    @Option(help: ArgumentHelp("The node service; without it the one beside this program.", valueName: "path")) var apusd: String?
+    @Flag(help: "Start no node service: the nodes are bare hosts.") var bare = false
+    @Flag(help: "Print the finished lab as JSON.") var json = false
+
+    func run() async throws {
+        let limit = try migrationLimit.flatMap { try parseRate($0, option: "--migration-limit") }
+        guard (1...16_384).contains(csvGiB) else { throw ValidationError("--csv-gib must be 1 to 16384.") }
+        var disks = LabDisk.standard
+        for index in disks.indices where disks[index].product == "CSV" { disks[index].byteCount = UInt64(csvGiB) << 30 }
+        var tools = try LabTools.find()
+        if let apusd { tools.apusd = URL(fileURLWithPath: apusd).standardizedFileURL.path }
+        let description = try LabDescription(prefix: lab.prefix, nodeCount: nodes, migrationLimit: limit, disks: disks)
+
+        let isQuiet = json
+        let start = ContinuousClock.now
+        let built = try await LabBuilder(description, tools: tools, startsService: !bare).up { line in
+            if !isQuiet { print(line) }
+        }
+        if json {
+            try printAsJSON(try await built.status())
+        } else {
+            let took = (ContinuousClock.now - start) / Duration.milliseconds(100)
+            print("Lab \(lab.prefix) is up after \((took).rounded() / 10) s. End it with: apus lab down\(lab.prefix == "lab" ? "" : " --prefix \(lab.prefix)")")
+        }
+    }
+}
+
+struct LabDown: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "down", abstract: "End a lab, also one that is broken or half built, and leave nothing of it.",
+        discussion: "Example: apus lab down --prefix lab")
+
+    @OptionGroup var lab: LabOptions
+    @Flag(help: "Print what was done as JSON.") var json = false
+
+    func run() async throws {
+        let wasThere = try await LabBuilder.down(prefix: lab.prefix)
+        if json { return try printAsJSON(["wasThere": wasThere]) }
+        print(wasThere ? "Lab \(lab.prefix) is gone." : "There was no lab \(lab.prefix).")
+    }
+}
+
+struct LabStatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show what is up in a lab.", discussion: "Example: apus lab status --json")
+
+    @OptionGroup var lab: LabOptions
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() async throws {
+        let status = try await lab.open().status()
+        if json { return try printAsJSON(status) }
+        var rows = [["NODE", "POWER", "APUSD", "CLUSTER", "MIGRATION", "CUT", "PROCESSES"]]
+        for node in status.nodes {
+            rows.append([
+                node.name.rawValue, node.isRunning ? "on" : "off", node.serviceAnswers ? "answers" : "silent", node.clusterAddress,
+                node.migrationAddress, node.cut.isEmpty ? "-" : node.cut.map(\.rawValue).joined(separator: ","), String(node.processes),
+            ])
+        }
+        printColumns(rows)
+        print("")
+        rows = [["LUN", "PRODUCT", "SERIAL", "MIB", "FILE"]]
+        rows += status.disks.map { [String($0.lun), $0.product, $0.serial, String($0.byteCount >> 20), $0.file] }
+        printColumns(rows)
+        print("\nSAN \(status.sanIsRunning ? "on" : "OFF") at \(status.sanPortal), \(status.sanTarget)")
+        print("Migration network: \(status.migrationLimit.map { "limited to \($0)" } ?? "not limited")")
+    }
+
+    private func printColumns(_ rows: [[String]]) {
+        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        for row in rows {
+            let line = zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ")
+            print(line.replacing(/\ +$/, with: ""))
+        }
+    }
+}
+
+struct LabPath: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "path", abstract: "Print the path of a node's API socket.", discussion: "Example: apus vm list --socket $(apus lab path n1)")
+
+    @OptionGroup var lab: LabOptions
+    @Argument(help: "n1, n2, ...") var node: String
+    @Flag(help: "The log of apusd instead.") var log = false
+
+    func run() async throws {
+        let node = try await lab.open().node(self.node)
+        print(log ? node.serviceLog : node.apiSocket)
+    }
+}
+
+func parseRate(_ text: String, option: String) throws -> BitRate {
+    guard let rate = BitRate(text) else { throw ValidationError("\(option): \"\(text)\" is no rate; write it as 1Gbit or 500Mbit.") }
+    return rate
+}
+
+func printAsJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
