@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import NodeClient
 
 /// Shared disks. Volume metadata is written by the coordinator alone; others pass the request on.
 extension NodeService {

@@ -1,7 +1,9 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Logging
 import MigrationRules
+import QEMU
 import QMP
 
 /// Migrations that come to this node: what the source asks of it.
@@ -121,7 +123,7 @@ extension NodeService {
         guard let local else { return .none }
         let end = ContinuousClock.now + .seconds(5)
         while true {
-            if await local.process.waitForExit(within: .zero) { return .none }
+            if local.process.hasEnded { return .none }
             let copy = try await local.arrival()
             guard copy == .receiving, ContinuousClock.now < end else { return copy }
             try await Task.sleep(for: .milliseconds(1))

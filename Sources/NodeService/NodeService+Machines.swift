@@ -1,7 +1,9 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Logging
 import MigrationRules
+import NodeClient
 import QEMU
 import QMP
 
@@ -31,7 +33,7 @@ extension NodeService {
         if entry.record == nil, entry.stored.incoming == nil, entry.local == nil { state = .unknown }
         return VMStatus(
             machine: entry.stored.machine, state: state, owner: entry.record?.owner, epoch: entry.record?.epoch ?? 0,
-            processID: entry.local?.process.pid, note: note)
+            processID: entry.local?.process.processID, note: note)
     }
 
     public func machines() async throws(APIError) -> [VMStatus] {
@@ -100,7 +102,7 @@ extension NodeService {
                 try await storage.writeImage(image, to: extent)
             }
             if let variables = machine.firmwareVariables {
-                try await storage.writeImage(QEMUFirmware.variablesTemplate, to: variables)
+                try await storage.writeImage(UEFIFirmware().variablesTemplatePath, to: variables)
             }
             let stored = StoredMachine(machine: machine, shouldRun: false, incoming: nil, outgoing: nil, destination: nil)
             try store.save(stored)
@@ -249,15 +251,19 @@ extension NodeService {
         for (name, extent) in machine.extents { disks[name] = try await storage.attachment(of: extent) }
         var variables: DiskAttachment?
         if let extent = machine.firmwareVariables { variables = try await storage.attachment(of: extent) }
-        try makeAdapters(of: machine)
+        try await makeAdapters(of: machine)
         do {
-            let process = try await MachineProcess.start(
-                host.commandLine(for: machine, disks: disks, firmwareVariables: variables, runtimeFolder: machineFolder(machine.name), incoming: incoming))
+            let folder = machineFolder(machine.name)
+            let commandLine = try QEMUCommandLine(
+                machine,
+                on: MachineHostSettings(
+                    acceleration: host.acceleration, folder: folder, attachments: disks, firmwareVariables: variables,
+                    taps: machine.definition.taps, isIncoming: incoming))
+            let process = try await MachineProcess.start(commandLine, folder: folder, user: host.machineUser)
             do {
                 return try await LocalMachine.attach(to: process, machine: machine, state: incoming ? .incoming : .starting, logger: logger)
             } catch {
-                process.kill()
-                _ = await process.waitForExit(within: .seconds(5))
+                try await process.kill(within: .seconds(5))
                 throw error
             }
         } catch {
@@ -266,21 +272,21 @@ extension NodeService {
         }
     }
 
-    private func makeAdapters(of machine: VirtualMachine) throws {
+    private func makeAdapters(of machine: VirtualMachine) async throws {
         for (index, interface) in machine.definition.interfaces.enumerated() {
-            try TapDevice.create(name: machine.definition.tapName(index), owner: host.machineUser.uid, bridge: interface.bridge)
+            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser)
         }
     }
 
     func removeAdapters(of machine: VirtualMachine) async {
         for index in machine.definition.interfaces.indices {
-            do { try TapDevice.delete(name: machine.definition.tapName(index)) } catch {
+            do { try await machine.definition.tap(index).delete() } catch {
                 logger.warning("an adapter could not be removed", metadata: ["vm": "\(machine.name)", "error": "\(error)"])
             }
         }
     }
 
-    func machineFolder(_ name: VMName) -> String { configuration.directories.runtime + "/machines/\(name)" }
+    func machineFolder(_ name: VMName) -> MachineFolder { MachineFolder(path: configuration.directories.runtime + "/machines/\(name)") }
 
     func memoryAvailable() throws(APIError) -> Int {
         do { return try HostFacts.memoryMiB().available } catch { throw translate(error, while: "Reading the host's memory") }

@@ -1,7 +1,10 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Logging
 import MigrationRules
+import NodeClient
+import QEMU
 import QMP
 
 /// Migrations that leave this node.
@@ -135,8 +138,9 @@ extension NodeService {
             let dirty = try await local.dirtyBytesPerSecond()
             var link = try await LinkTest.send(to: peer.openLinkTest())
             if let cap = order.bandwidthBitsPerSecond { link = min(link, cap / 8) }
-            let memory = local.process.residentBytes().map { min($0, UInt64(local.machine.definition.memoryMiB) << 20) }
-                ?? UInt64(local.machine.definition.memoryMiB) << 20
+            // What the guest never touched is not in memory, and is not sent.
+            let size = UInt64(local.machine.definition.memoryMiB) << 20
+            let memory = HostFacts.residentBytes(of: local.process.processID).map { min($0, size) } ?? size
             let prediction = predictMigration(memoryBytes: memory, dirtyBytesPerSecond: dirty, linkBytesPerSecond: link, order: order)
             return MigrationPlan(
                 order: order, source: node, refusals: [], memoryBytes: memory, dirtyBytesPerSecond: dirty, linkBytesPerSecond: link,

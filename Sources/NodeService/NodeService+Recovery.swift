@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Logging
 import MigrationRules
 import QEMU
 import QMP
@@ -29,7 +30,7 @@ extension NodeService {
         machines[name]?.local = entry.local
         var condition: QEMUCondition?
         if let local = entry.local {
-            if await local.process.waitForExit(within: .zero) {
+            if local.process.hasEnded {
                 machines[name]?.note = await ended(local)
                 machines[name]?.local = nil
                 entry.local = nil
@@ -91,12 +92,12 @@ extension NodeService {
     }
 
     private func adopt(_ stored: StoredMachine) async -> LocalMachine? {
-        guard let process = MachineProcess.adopt(runtimeFolder: machineFolder(stored.machine.name), machine: stored.machine.definition) else {
+        guard let process = MachineProcess.adopt(folder: machineFolder(stored.machine.name), machine: stored.machine.definition.id) else {
             return nil
         }
         do {
             let local = try await LocalMachine.attach(to: process, machine: stored.machine, state: .unknown, logger: logger)
-            logger.info("adopted", metadata: ["vm": "\(stored.machine.name)", "pid": "\(process.pid)"])
+            logger.info("adopted", metadata: ["vm": "\(stored.machine.name)", "pid": "\(process.processID)"])
             return local
         } catch {
             logger.warning("a QEMU of ours cannot be reached", metadata: ["vm": "\(stored.machine.name)", "error": "\(error)"])
@@ -203,7 +204,7 @@ extension NodeService {
                     if stored.shouldRun { try await local.run() }
                     return
                 }
-            } catch let error where error.code == .refused {
+            } catch let error as APIError where error.code == .refused {
                 logger.info("the owner needs our copy no more", metadata: ["vm": "\(local.machine.name)", "reason": "\(error.message)"])
             } catch {
                 machines[local.machine.name]?.note = "\(record.owner) owns it and does not answer; what was sent to it is kept until it does."
@@ -220,7 +221,7 @@ extension NodeService {
         guard let entry = machines[name], let local = entry.local else { return }
         try await local.run()
         try await becomeOwner(name)
-        try? await local.monitor.execute(.announceSelf())
+        try await local.monitor.execute(.announceSelf())
         logger.notice("the record names this node: runs", metadata: ["vm": "\(name)"])
     }
 
@@ -250,7 +251,7 @@ extension NodeService {
         guard recent.count < Self.restartLimit else {
             machines[name]?.resting = .crashed
             machines[name]?.note = "It crashed \(recent.count) times within \(Int(Self.restartWindow.seconds)) s and is left stopped. "
-                + "See \(machineFolder(name))/qemu.log, then: apus vm start \(name)"
+                + "See \(machineFolder(name).log), then: apus vm start \(name)"
             try setShouldRun(name, false)
             return
         }

@@ -101,3 +101,5 @@ public actor NodeService {
         return error(.failed, "\(doing) on \(node): \(cause)")
     }
 }
+
+extension NodeService: OperatorOperations, PeerOperations {}

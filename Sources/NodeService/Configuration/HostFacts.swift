@@ -22,4 +22,11 @@ enum HostFacts {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         return names.filter { access("\(root)/\($0)/bridge", F_OK) == 0 }.sorted()
     }
+
+    /// Memory of a process that is in RAM, in bytes (proc(5): VmRSS); nil when it has ended.
+    static func residentBytes(of process: Int32) -> UInt64? {
+        guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8) else { return nil }
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return line?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { $0 * 1_024 }
+    }
 }

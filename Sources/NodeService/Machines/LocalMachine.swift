@@ -34,7 +34,7 @@ actor LocalMachine {
     static func attach(
         to process: MachineProcess, machine: VirtualMachine, state: VMRunState, logger: Logger
     ) async throws -> LocalMachine {
-        let monitor = try await QMPClient.connect(to: process.controlSocket, within: .seconds(5), logger: logger)
+        let monitor = try await QMPClient.connect(to: process.folder.controlSocket, within: .seconds(5), logger: logger)
         let local = LocalMachine(machine: machine, process: process, monitor: monitor, state: state, logger: logger)
         await local.watch()
         return local
@@ -124,7 +124,7 @@ actor LocalMachine {
     func waitForShutdown(within deadline: Duration) async -> Bool {
         let end = ContinuousClock.now + deadline
         while ContinuousClock.now < end {
-            if await process.waitForExit(within: .milliseconds(50)) { return true }
+            if await process.hasEnded(within: .milliseconds(50)) { return true }
             if (try? await condition()) == .shutdown { return true }
             if Task.isCancelled { return false }
         }
@@ -134,11 +134,11 @@ actor LocalMachine {
     /// Ends QEMU without asking the guest, and waits until it is gone.
     func end() async {
         watcher?.cancel()
+        // A QEMU that hangs does not answer; then it is killed.
         _ = try? await monitor.quit(within: .milliseconds(500))
-        if await !process.waitForExit(within: .seconds(1)) {
-            process.kill()
-            if await !process.waitForExit(within: .seconds(5)) {
-                logger.error("QEMU does not end", metadata: ["vm": "\(machine.name)", "pid": "\(process.pid)"])
+        if await !process.hasEnded(within: .seconds(1)) {
+            do { try await process.kill(within: .seconds(5)) } catch {
+                logger.error("QEMU does not end", metadata: ["vm": "\(machine.name)", "error": "\(error)"])
             }
         }
         await monitor.close()

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Logging
+import QEMU
 import SwitchoverFrames
 
 /// Hands the guest, on the destination, every frame that reached its adapters on the source after it stopped there.
@@ -96,7 +97,7 @@ extension AdapterTap {
         var taps: [(interface: String, tap: AdapterTap)] = []
         do {
             for (index, interface) in machine.interfaces.enumerated() {
-                taps.append((interface.name, try AdapterTap(interface: machine.tapName(index), mac: interface.mac.bytes)))
+                taps.append((interface.name, try AdapterTap(interface: machine.tap(index).name, mac: interface.mac.bytes)))
             }
         } catch {
             for (_, tap) in taps { tap.stop() }

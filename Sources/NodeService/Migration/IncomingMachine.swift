@@ -2,6 +2,8 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Logging
+import MigrationRules
+import QEMU
 import QMP
 import SwitchoverFrames
 
@@ -58,7 +60,7 @@ actor IncomingMachine {
 
     var state: IncomingState {
         get async {
-            if await local.process.waitForExit(within: .zero) {
+            if local.process.hasEnded {
                 return IncomingState(phase: .failed, note: "QEMU ended: \(local.process.lastWords())")
             }
             guard let condition = try? await local.arrival() else { return IncomingState(phase: .unknown, note: "QEMU does not answer.") }

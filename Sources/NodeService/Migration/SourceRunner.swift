@@ -139,7 +139,7 @@ actor SourceRunner {
 
     private func watchProcess() async {
         while !Task.isCancelled {
-            if await local.process.waitForExit(within: .seconds(1)) {
+            if await local.process.hasEnded(within: .seconds(1)) {
                 tell(.sourceDied("QEMU of \(order.vm) on \(tools.node) ended: \(local.process.lastWords())"))
                 return
             }
@@ -265,10 +265,10 @@ actor SourceRunner {
                 tell(.destinationRuns)
                 visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout)
                 return
-            } catch let error as APIError where error.code == .refused {
+            } catch where error.code == .refused {
                 return tell(.destinationGone(returnedEpoch: nil, error.message))
             } catch {
-                note = "\(order.destination) owns \(order.vm) and does not answer; trying again. (\(error))"
+                note = "\(order.destination) owns \(order.vm) and does not answer; trying again. (\(error.message))"
                 publish()
             }
             if ContinuousClock.now > end {

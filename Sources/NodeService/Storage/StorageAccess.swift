@@ -148,8 +148,12 @@ actor StorageAccess {
         guard let configuration else {
             throw APIError(.refused, "\(node) is not configured with a SAN; add san: to its node.yaml.", node: node)
         }
-        let disk = try await volume(extent.disk).disk
-        return try DiskAttachment.iscsi(target(configuration), lun: disk.lun, extent: extent)
+        let lun = try await volume(extent.disk).disk.lun
+        let target = try target(configuration)
+        return .iscsi(
+            ISCSIAttachment(
+                portal: target.portal, target: target.name, lun: Int(lun.rawValue), initiator: target.initiator,
+                user: target.credentials?.user, secret: target.credentials?.secret, extent: extent))
     }
 
     // MARK: Coordinator
@@ -168,7 +172,7 @@ actor StorageAccess {
             var variables: Extent?
             if definition.firmware == .uefi {
                 let name = extentName(definition.name, Self.firmwareExtent)
-                variables = try await volume.allocate(name: name, byteCount: QEMUFirmware.variablesByteCount)
+                variables = try await volume.allocate(name: name, byteCount: UEFIFirmware().variablesByteCount)
                 names.append(name)
             }
             let slot = try await volume.claimSlot(vmID: definition.id, owner: request.owner)
