@@ -40,6 +40,9 @@ public struct NodeClient: OperatorOperations, PeerOperations {
     /// Makes sure that a connection is open, so that the next call costs one round trip.
     public func warmUp() async throws(APIError) { _ = try await call(Endpoints.ping) }
 
+    /// Keeps the network threads of this process to one. Only before the first client is made, by programs that make single calls.
+    public static func useOneThread() { NIOSingletons.groupLoopCountSuggestion = 1 }
+
     /// Ends open connections. Calls made afterwards fail.
     public func close() async { await link.close() }
 
