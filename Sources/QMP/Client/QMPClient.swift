@@ -6,8 +6,8 @@ import Synchronization
 /// One connection to the monitor of one QEMU: sends commands, matches replies, hands out events.
 ///
 /// The actor runs on the event loop of its connection, so messages are handled in the order in which they arrive and without a
-/// change of thread. The connection lives as long as the client is held, or until ``close()``. A monitor serves one client at a
-/// time: whoever connects meanwhile waits.
+/// change of thread. The connection lives as long as the client or one of its streams of events is held, or until ``close()``.
+/// A monitor serves one client at a time: whoever connects meanwhile waits.
 public actor QMPClient {
     public nonisolated let greeting: QMPGreeting
     public nonisolated let socketPath: String
@@ -142,11 +142,10 @@ public actor QMPClient {
         return stream
     }
 
-    /// Frees the subscriber when its reader leaves.
+    /// Frees the subscriber when its reader leaves. Until then the reader keeps the client, and so the connection, alive.
     private func forgetWhenDone(_ key: Int) {
-        let eventLoop = channel.eventLoop
-        subscribers[key]?.continuation.onTermination = { [weak self] _ in
-            eventLoop.execute { [weak self] in self?.assumeIsolated { $0.subscribers[key] = nil } }
+        subscribers[key]?.continuation.onTermination = { _ in
+            self.channel.eventLoop.execute { self.assumeIsolated { $0.subscribers[key] = nil } }
         }
     }
 
