@@ -89,7 +89,7 @@ let package = Package(
             name: "NodeService",
             dependencies: [
                 "ClusterAPI", "ClusterModel", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU", "QMP", "SCSI",
-                "SharedDisks", "SwitchoverFrames", "VMDefinitions", logging, nioCore, nioPosix, subprocess, yams,
+                "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.
@@ -103,7 +103,10 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "apusd",
-            dependencies: ["ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging],
+            dependencies: [
+                "ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict),
         .executableTarget(name: "LabClient", dependencies: [argumentParser], swiftSettings: strict),
         .executableTarget(

@@ -1,2 +1,4 @@
-/// The version of Apus that nodes, command line tools and the API report.
-public let apusVersion = "0.1.0"
+/// The version of Apus: what `apus version` prints and nodes tell each other.
+public enum ApusVersion {
+    public static let current = "0.1.0"
+}

@@ -229,7 +229,7 @@ extension NodeService {
             let memory = try HostFacts.memoryMiB()
             let disks = (try? await storage.visibleDisks()) ?? []
             return NodeFacts(
-                node: node, apusVersion: apusVersion, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
+                node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
                 machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
                 memoryAvailableMiB: memory.available, bridges: HostFacts.bridges(), disks: disks,
                 machinesRunning: machines.values.count { $0.local != nil })

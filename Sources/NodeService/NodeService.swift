@@ -5,6 +5,7 @@ import Logging
 import MigrationRules
 import NodeClient
 import QEMU
+import ServiceLifecycle
 
 /// Sole owner of this node's view of its machines and migrations. It joins the clients; what to do is decided by the rules.
 public actor NodeService {
@@ -58,11 +59,12 @@ public actor NodeService {
     public func run() async throws {
         try FileManager.default.createDirectory(atPath: configuration.directories.runtime, withIntermediateDirectories: true)
         try await loadMachines()
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.superviseForever() }
-            group.addTask { await self.storage.keepConnected() }
-            // Cancellation of the parent reaches both.
-            await group.waitForAll()
+        try await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.superviseForever() }
+                group.addTask { await self.storage.keepConnected() }
+                await group.waitForAll()
+            }
         }
         await shutDown()
     }
@@ -102,4 +104,4 @@ public actor NodeService {
     }
 }
 
-extension NodeService: OperatorOperations, PeerOperations {}
+extension NodeService: OperatorOperations, PeerOperations, Service {}

@@ -28,6 +28,7 @@ struct Apus: AsyncParsableCommand {
             MigrationCommand.self,
             NodeCommand.self,
             DiskCommand.self,
+            LabCommand.self,
             CompletionCommand.self,
             VersionCommand.self,
         ])

@@ -5,6 +5,7 @@ import Logging
 import NodeServer
 import NodeService
 import ServiceLifecycle
+import UnixSignals
 
 @main
 struct Apusd: AsyncParsableCommand {
@@ -17,7 +18,7 @@ struct Apusd: AsyncParsableCommand {
 
             Example: apusd --config /etc/apus/node.yaml
             """,
-        version: apusVersion)
+        version: ApusVersion.current)
 
     @Option(help: "The node's configuration.")
     var config = "/etc/apus/node.yaml"
@@ -47,7 +48,7 @@ struct Apusd: AsyncParsableCommand {
                 operations: node, socketPath: configuration.directories.apiSocket,
                 cluster: .init(
                     address: configuration.ownAddress.cluster, port: configuration.apiPort, identity: configuration.directories.identity),
-                version: apusVersion, logger: logger,
+                version: ApusVersion.current, logger: logger,
                 onListening: { [logger] _ in logger.notice("ready", metadata: ["socket": "\(configuration.directories.apiSocket)"]) })
             let group = ServiceGroup(
                 configuration: .init(

@@ -40,7 +40,7 @@ public struct NodeConfigurationError: Error, CustomStringConvertible {
 }
 
 extension NodeConfiguration {
-    var ownAddress: NodeAddress {
+    public var ownAddress: NodeAddress {
         guard let address = nodes.first(where: { $0.name == node }) else {
             preconditionFailure("a configuration that was loaded lists its own node \(node)")
         }

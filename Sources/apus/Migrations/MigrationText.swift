@@ -63,7 +63,6 @@ enum MigrationText {
         case .deviceState: return "sending the state of the devices"
         case .committing: return "handing over ownership"
         case .resuming: return "resuming on the destination"
-        case .reverting: return "going back to the source"
         case .completed, .failed, .cancelled: return progress.phase.rawValue
         }
     }
