@@ -62,6 +62,8 @@ extension NodeService {
         admit()
         switch ending {
         case .moved:
+            machines[vm]?.record?.owner = runner.order.destination
+            machines[vm]?.record?.epoch += 1
             await runner.forwardLateFrames()
             await dropMoved(vm, local: runner.local)
         case .destinationRestarts, .lost:

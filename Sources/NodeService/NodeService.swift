@@ -59,7 +59,7 @@ public actor NodeService {
     public func run() async throws {
         try FileManager.default.createDirectory(atPath: configuration.directories.runtime, withIntermediateDirectories: true)
         try await loadMachines()
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
