@@ -118,7 +118,7 @@ let package = Package(
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
-            name: "SharedDisksTests", dependencies: ["ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
+            name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),

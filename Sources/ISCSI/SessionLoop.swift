@@ -66,15 +66,19 @@ final class SessionLoop {
     /// Where libiscsi's answer to a login or logout is put. The loop holds it until the context is gone.
     private final class Answered {
         var status: Int32?
+        /// libiscsi's text at that moment; what it does afterwards may replace it.
+        var text = ""
     }
 
     private func logIn(within limit: Duration) -> ISCSIError? {
         let deadline = ContinuousClock.now.advanced(by: limit)
         let result = iscsi_full_connect_async(
             context, target.portal, -1,
-            { _, status, _, login in
+            { context, status, _, login in
                 guard let login else { return }
-                Unmanaged<Answered>.fromOpaque(login).takeUnretainedValue().status = status
+                let answered = Unmanaged<Answered>.fromOpaque(login).takeUnretainedValue()
+                answered.status = status
+                answered.text = SessionLoop.errorText(of: context)
             }, Unmanaged.passUnretained(login).toOpaque())
         guard result == 0 else { return .loginFailed(target, reason: lastError) }
         while login.status == nil {
@@ -83,7 +87,7 @@ final class SessionLoop {
             if mailbox.collect().mustClose { return .cancelled }
             if let loss, login.status == nil { return .loginFailed(target, reason: loss) }
         }
-        guard login.status == 0 else { return .loginFailed(target, reason: lastError) }
+        guard login.status == 0 else { return .loginFailed(target, reason: login.text) }
         // Were this process killed, or the session given up, the kernel would go on sending what is queued, long after another
         // node took the disk over. With this, closing drops it.
         guard ciscsi_discard_on_close(iscsi_get_fd(context)) == 0 else {
@@ -244,8 +248,10 @@ final class SessionLoop {
         }
     }
 
-    var lastError: String {
-        guard let text = iscsi_get_error(context) else { return "the connection broke" }
+    var lastError: String { Self.errorText(of: context) }
+
+    private static func errorText(of context: OpaquePointer?) -> String {
+        guard let context, let text = iscsi_get_error(context) else { return "the connection broke" }
         let trimmed = String(cString: text).trimmingCharacters(in: .whitespacesAndNewlines.union(CharacterSet(charactersIn: ".")))
         return trimmed.isEmpty ? "the connection broke" : trimmed
     }

@@ -65,8 +65,10 @@ extension ClusterSharedVolume {
     public func writeOwnership(
         _ slot: OwnershipSlot, _ record: OwnershipRecord, within limit: Duration = .seconds(5)
     ) async throws(OwnershipWriteError) {
+        guard !unresolved.contains(slot.index) else { throw .notWritten(Self.stillUnknown) }
+        let deadline = ContinuousClock.now.advanced(by: limit)
         let copies: OwnershipCopies
-        do throws(VolumeError) { copies = try await self.copies(slot) } catch { throw .notWritten(error.description) }
+        do throws(VolumeError) { copies = try await self.copies(slot, within: limit) } catch { throw .notWritten(error.description) }
         guard case .owned(let current) = copies.meaning else {
             throw .notWritten(VolumeError.notOwned(slot).description)
         }
@@ -74,7 +76,7 @@ extension ClusterSharedVolume {
         guard record.epoch > current.epoch else {
             throw .notWritten("the disk has epoch \(current.epoch) of \(current.owner) already, not lower than \(record.epoch).")
         }
-        try await write(.owned(record), copies: copies, in: slot, within: limit)
+        try await write(.owned(record), copies: copies, in: slot, within: deadline - .now)
     }
 
     /// Finds out what became of a write with an unknown outcome.
@@ -94,6 +96,8 @@ extension ClusterSharedVolume {
 
     // MARK: Slots
 
+    private static let stillUnknown = "the outcome of an earlier write is still unknown; it has to be resolved first."
+
     private func isUnresolved(_ index: Int) -> Bool { unresolved.contains(index) }
 
     private func put(
@@ -108,9 +112,7 @@ extension ClusterSharedVolume {
     private func write(
         _ copy: OwnershipCopy, copies: OwnershipCopies, in slot: OwnershipSlot, within limit: Duration
     ) async throws(OwnershipWriteError) {
-        guard !unresolved.contains(slot.index) else {
-            throw .notWritten("the outcome of an earlier write is still unknown; it has to be resolved first.")
-        }
+        guard !unresolved.contains(slot.index) else { throw .notWritten(Self.stillUnknown) }
         guard slotsBeingWritten.insert(slot.index).inserted else { throw .notWritten("another write of this record is under way.") }
         defer { slotsBeingWritten.remove(slot.index) }
         let offset = VolumeLayout.ownershipOffset(slot: slot.index, copy: copies.next)
@@ -124,9 +126,11 @@ extension ClusterSharedVolume {
         }
     }
 
-    private func copies(_ slot: OwnershipSlot) async throws(VolumeError) -> OwnershipCopies {
+    private func copies(_ slot: OwnershipSlot, within limit: Duration? = nil) async throws(VolumeError) -> OwnershipCopies {
         guard slot.disk == disk.id else { throw .wrongDisk(slot, volume: label) }
         guard (0..<VolumeLayout.ownershipSlotCount).contains(slot.index) else { throw .noSuchSlot(slot) }
+        var disk = disk
+        disk.commandLimit = limit ?? disk.commandLimit
         do throws(SharedDiskError) {
             let bytes = try await disk.read(
                 byteOffset: VolumeLayout.ownershipOffset(slot: slot.index, copy: 0), count: Int(VolumeLayout.stride) * 2)
