@@ -31,6 +31,7 @@ final class NodeLink: Sendable {
         if let node {
             // The URL bears the node's name, which TLS then demands of the certificate; the override says where it lives.
             configuration.dnsOverride = [node.rawValue: address]
+            configuration.http1_1ConnectionDebugInitializer = { channel in PeerCheck.require(node, of: channel) }
         }
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         peer = .node(node, address: address, port: port)

@@ -30,6 +30,7 @@ enum PeerName: Sendable, CustomStringConvertible {
         case let error as ChannelError:
             if case .connectTimeout = error { return unreachable("it does not take the connection within a second") }
             return unreachable(String(describing: error))
+        case is WrongPeer: return impostor
         case let error as NIOSSLExtraError where error == .failedToValidateHostname: return impostor
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             return unreachable(

@@ -92,14 +92,18 @@ public struct NodeServer: Service {
     private func serveLocally(at socket: ServerSocket, _ opened: Opened) async throws {
         try await serve(
             on: .unixDomainSocket(path: socket.bindPath), called: socketPath,
-            server: .http1(configuration: .init(idleTimeout: TimeAmount(limits.idle))), opened
+            server: .init { responder in ConnectionGuard(http(responder)) }, opened
         ) { () throws(NodeServerError) in try socket.publish() }
     }
 
     private func serve(_ listener: ClusterListener, _ tls: TLSConfiguration, _ opened: Opened) async throws {
         try await serve(
             on: .hostname(listener.address, port: listener.port), called: "\(listener.address):\(listener.port)",
-            server: .tls(.http1(configuration: .init(idleTimeout: TimeAmount(limits.idle))), tlsConfiguration: tls), opened)
+            server: .init { responder in ConnectionGuard(try TLSChannel(http(responder), tlsConfiguration: tls)) }, opened)
+    }
+
+    private func http(_ responder: @escaping HTTPChannelHandler.Responder) -> HTTP1Channel {
+        HTTP1Channel(responder: responder, configuration: .init(idleTimeout: TimeAmount(limits.idle)))
     }
 
     private func serve(

@@ -24,7 +24,7 @@ struct RunningServer: Sendable {
         let server = NodeServer(
             operations: node, socketPath: folder + "/apusd.sock",
             cluster: identity.map { .init(address: "127.0.0.1", port: 0, identity: $0) }, version: "0.0.0-test", limits: limits,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), onListening: { report.yield($0) })
+            logger: logger, onListening: { report.yield($0) })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { report.finish() }
@@ -42,6 +42,8 @@ struct RunningServer: Sendable {
             return value
         }
     }
+
+    static let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
     static func makeFolder() throws -> String {
         let folder = "/tmp/apus-api-\(UInt32.random(in: 0 ... .max))"

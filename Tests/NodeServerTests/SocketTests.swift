@@ -39,7 +39,7 @@ struct SocketTests {
         try await RunningServer.with(in: folder) { server in
             let second = NodeServer(
                 operations: FakeNode(), socketPath: server.socketPath, cluster: nil, version: "",
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                logger: RunningServer.logger)
             await #expect(throws: NodeServerError.alreadyRunning(socket: server.socketPath)) { try await second.run() }
             let nodes = try await NodeClient(socketPath: server.socketPath).nodes()
             #expect(nodes == Samples.nodeStatuses)
