@@ -2,10 +2,6 @@ import Foundation
 import Subprocess
 import Synchronization
 
-#if canImport(System)
-    import System
-#endif
-
 /// What a program left when it ended.
 public struct CommandResult: Hashable, Sendable {
     /// Exit code; 128 + signal when a signal ended it; 124 when its time was up.
@@ -23,7 +19,11 @@ public final class RunningCommand: Sendable {
     init(_ words: [String], seconds: Int) {
         let process = ProcessBox()
         self.process = process
-        task = Task { try await Command.run(words, seconds: seconds, onStart: { process.started($0) }) }
+        task = Task {
+            // Its number may soon be another's.
+            defer { process.ended() }
+            return try await Command.run(words, seconds: seconds, onStart: { process.started($0) })
+        }
     }
 
     /// Sends SIGTERM, now or as soon as it has started.
@@ -32,7 +32,11 @@ public final class RunningCommand: Sendable {
     /// Waits for the end. Cancelling the waiting task ends the program.
     public func result() async throws(LabError) -> CommandResult {
         do {
-            return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
         } catch let error as LabError {
             throw error
         } catch {
@@ -52,6 +56,7 @@ public final class RunningCommand: Sendable {
             }
             if isTerminated { _ = kill(process, SIGTERM) }
         }
+        func ended() { state.withLock { $0.process = nil } }
         func terminate() {
             let process = state.withLock { state in
                 state.isTerminated = true
@@ -71,10 +76,10 @@ enum Command {
         _ words: [String], seconds: Int = 30, onStart: @escaping @Sendable (pid_t) -> Void = { _ in }
     ) async throws(LabError) -> CommandResult {
         var options = PlatformOptions()
-        options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(3))]
+        options.teardownSequence = [.send(signal: .terminate, allowedDurationToNextStep: .seconds(12))]
         do {
             let ended = try await Subprocess.run(
-                .name("timeout"), arguments: Arguments(["--kill-after=2", String(seconds)] + words), platformOptions: options,
+                .name("timeout"), arguments: Arguments(["--kill-after=10", String(seconds)] + words), platformOptions: options,
                 input: .none, output: .string(limit: 16 << 20), error: .string(limit: 1 << 20)
             ) { execution in onStart(execution.processIdentifier.value) }
             let code: Int32 =

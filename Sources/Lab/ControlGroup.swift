@@ -72,18 +72,27 @@ struct ControlGroups: Sendable {
     private func path(_ member: Member) -> String { top + "/" + member.name }
 
     private func end(_ group: String) async throws(LabError) {
-        guard Files.exists(group) else { return }
-        // Written in place: a control file cannot be replaced.
-        let file = Glibc.open(group + "/cgroup.kill", O_WRONLY | O_CLOEXEC)
-        guard file >= 0, Glibc.write(file, "1", 1) == 1 else {
-            throw .file(path: group + "/cgroup.kill", reason: String(cString: strerror(errno)))
-        }
-        close(file)
         for _ in 0..<1_000 {
+            // Again each time: a process that was just about to join when we looked must not get away.
+            try Self.writeKill(group)
             if Self.removeTree(group) { return }
             do { try await Task.sleep(for: .milliseconds(10)) } catch { throw .refused("Ending \(group) was cancelled.") }
         }
         throw .timeout("Processes in \(group) are still there 10 s after they were killed: \(processes(group)).")
+    }
+
+    private static func writeKill(_ group: String) throws(LabError) {
+        // In place: a control file cannot be replaced.
+        let file = Glibc.open(group + "/cgroup.kill", O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            guard Files.exists(group) else { return }
+            throw .file(path: group + "/cgroup.kill", reason: String(cString: strerror(errno)))
+        }
+        defer { close(file) }
+        // ENODEV: removed meanwhile.
+        guard Glibc.write(file, "1", 1) == 1 || errno == ENODEV else {
+            throw .file(path: group + "/cgroup.kill", reason: String(cString: strerror(errno)))
+        }
     }
 
     /// Control groups are removed from the leaves on, folder by folder; their files cannot be removed.

@@ -23,7 +23,9 @@ struct Keeper: Sendable {
         ])
         for _ in 0..<1_000 {
             // `unshare` becomes `sleep` when it is done.
-            if let process = groups.keeper(of: member), Files.text("/proc/\(process)/comm") == "sleep\n" { return try await named(process) }
+            if let process = groups.keeper(of: member), Files.text("/proc/\(process)/comm") == "sleep\n" {
+                return try await named(process)
+            }
             do { try await Task.sleep(for: .milliseconds(5)) } catch { throw .refused("Starting \(member.name) was cancelled.") }
         }
         throw .timeout("The namespaces of \(member.name) did not come up in 5 s. Does this kernel allow network and mount namespaces?")
@@ -52,7 +54,8 @@ struct Keeper: Sendable {
 
     func process() throws(LabError) -> pid_t {
         guard let process = groups.keeper(of: member) else {
-            throw .refused("\(member.name) is not running in lab \(prefix). Start it with `apus lab power-on \(member.name)` or `apus lab up`.")
+            let start = if case .node(let name) = member { "apus lab power-on \(name)" } else { "apus lab up" }
+            throw .refused("\(member.name) is not running in lab \(prefix). Start it with `\(start) --prefix \(prefix)`.")
         }
         return process
     }
@@ -75,6 +78,7 @@ struct Keeper: Sendable {
 
     /// Leaves a program running inside, its output in a file as seen from inside.
     func spawn(_ words: [String], log: String) async throws(LabError) {
-        try await Command.check(["setsid", "--fork"] + (try entering(["sh", "-c", #"exec >>"$0" 2>&1 </dev/null; exec "$@""#, log] + words)))
+        let redirected = ["sh", "-c", #"exec >>"$0" 2>&1 </dev/null; exec "$@""#, log] + words
+        try await Command.check(["setsid", "--fork"] + (try entering(redirected)))
     }
 }

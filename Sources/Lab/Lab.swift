@@ -32,7 +32,8 @@ public struct Lab: Sendable {
     /// - Parameter name: `n1`, `n2`, ...
     public func node(_ name: String) throws(LabError) -> LabNode {
         guard let node = nodes.first(where: { $0.name.rawValue == name }) else {
-            throw .refused("Lab \(folder.prefix) has no node \"\(name)\"; it has \(description.nodes.map(\.rawValue).joined(separator: ", ")).")
+            let names = description.nodes.map(\.rawValue).joined(separator: ", ")
+            throw .refused("Lab \(folder.prefix) has no node \"\(name)\"; it has \(names).")
         }
         return node
     }
@@ -62,7 +63,8 @@ public struct Lab: Sendable {
         }
         return folder.disk(lun: lun)
     }
-    public var sanTarget: String { SAN(keeper: keeper(.san), folder: folder, description: description, credentials: record.credentials).target }
+    /// The target's iSCSI qualified name.
+    public var sanTarget: String { SAN.target(prefix: folder.prefix) }
     public var sanCredentials: (user: String, secret: String) { (record.credentials.user, record.credentials.secret) }
     public var sanLog: String { folder.tgtdLog }
     /// A folder for the caller's own files; it goes away with the lab.

@@ -6,12 +6,16 @@ public struct LabBuilder: Sendable {
     private let description: LabDescription
     private let tools: LabTools
     private let startsService: Bool
+    private let serviceSeconds: Int
 
-    /// - Parameter startsService: Whether every node runs `apusd`; without it the nodes are bare hosts.
-    public init(_ description: LabDescription, tools: LabTools, startsService: Bool = true) {
+    /// - Parameters:
+    ///   - startsService: Whether every node runs `apusd`; without it the nodes are bare hosts.
+    ///   - serviceSeconds: How long `apusd` may take to answer.
+    public init(_ description: LabDescription, tools: LabTools, startsService: Bool = true, serviceSeconds: Int = 30) {
         self.description = description
         self.tools = tools
         self.startsService = startsService
+        self.serviceSeconds = serviceSeconds
     }
 
     /// Builds the lab and waits until every node's service answers. On failure nothing is left, unless only the services were late.
@@ -28,7 +32,7 @@ public struct LabBuilder: Sendable {
         let lab = try await lockedBuild(progress)
         if startsService {
             for node in lab.nodes {
-                try await node.waitForService()
+                try await node.waitForService(seconds: serviceSeconds)
                 progress("\(node.name): apusd answers")
             }
         }
@@ -40,9 +44,9 @@ public struct LabBuilder: Sendable {
         let lock = try await LabLock.hold(prefix: prefix)
         let folder = LabFolder(prefix: prefix)
         guard !Files.exists(folder.path), !Files.exists(folder.disks) else {
-            let isComplete = (try? LabRecord.read(folder).isComplete) ?? false
+            let state = (try? LabRecord.read(folder).isComplete) == true ? "up already" : "half built"
             throw .refused(
-                "Lab \(prefix) is \(isComplete ? "up already" : "half built"). End it with `apus lab down --prefix \(prefix)`, or use another --prefix.")
+                "Lab \(prefix) is \(state). End it with `apus lab down --prefix \(prefix)`, or use another --prefix.")
         }
         do throws(LabError) {
             let lab = try await build(in: folder, progress)
@@ -54,7 +58,9 @@ public struct LabBuilder: Sendable {
                 do throws(LabError) { try await Self.takeDown(folder) } catch { return error }
                 return nil
             }
-            if let second = await cleaning.value { progress("cleaning up failed: \(second)") }
+            if let second = await cleaning.value {
+                throw .refused("\(error) Cleaning up failed too, so use `apus lab down --prefix \(prefix)`: \(second)")
+            }
             throw error
         }
     }
@@ -79,7 +85,7 @@ public struct LabBuilder: Sendable {
         let san = SAN(keeper: lab.keeper(.san), folder: folder, description: description, credentials: record.credentials)
         try san.makeDisks()
         try await san.start()
-        progress("SAN: \(description.disks.count) disks at \(SAN.portal), \(san.target)")
+        progress("SAN: \(description.disks.count) disks at \(SAN.portal), \(lab.sanTarget)")
 
         try NodeFiles(lab: lab).write(now: Date())
         for node in lab.nodes {

@@ -7,7 +7,6 @@ import Foundation
 struct LabLock: ~Copyable {
     private let socket: Int32
 
-    private init(socket: Int32) { self.socket = socket }
     deinit { close(socket) }
 
     /// Waits up to a minute for another process to finish its work on the lab.

@@ -57,7 +57,9 @@ public struct LabNode: Sendable {
     func boot(limit: BitRate?) async throws(LabError) {
         let run = lab.folder.run(name)
         do {
-            for file in try FileManager.default.contentsOfDirectory(atPath: run) where file != "apusd.log" { try Files.remove(run + "/" + file) }
+            for file in try FileManager.default.contentsOfDirectory(atPath: run) where file != "apusd.log" {
+                try Files.remove(run + "/" + file)
+            }
         } catch let error as LabError { throw error } catch { throw .file(path: run, reason: error.localizedDescription) }
         // Of a boot that failed half-way.
         try await lab.groups.kill(.node(name))
@@ -87,8 +89,9 @@ public struct LabNode: Sendable {
             if await ServiceProbe.answers(socket: apiSocket) { return }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { throw .refused("Waiting for apusd was cancelled.") }
         }
-        let last = (Files.text(serviceLog) ?? "").split(separator: "\n").suffix(3).joined(separator: "\n  ")
-        throw .timeout("apusd on \(name) does not answer after \(seconds) s. Its log is \(serviceLog)\(last.isEmpty ? "" : "; last lines:\n  " + last)")
+        let last = (Files.text(serviceLog) ?? "").split(separator: "\n").suffix(3).map { "\n  " + $0 }.joined()
+        let lines = last.isEmpty ? "It is empty." : "Last lines:\(last)"
+        throw .timeout("apusd on \(name) does not answer after \(seconds) s. Its log is \(serviceLog). \(lines)")
     }
 
     /// Pulls the node's plug in one network.

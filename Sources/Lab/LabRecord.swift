@@ -16,7 +16,8 @@ struct LabRecord: Hashable, Sendable, Codable {
             throw .refused("There is no lab \(folder.prefix). Start one with `apus lab up --prefix \(folder.prefix)`.")
         }
         do { return try JSONDecoder().decode(LabRecord.self, from: data) } catch {
-            throw .file(path: folder.description, reason: "is damaged; end the lab with `apus lab down --prefix \(folder.prefix)`: \(error)")
+            let cure = "end the lab with `apus lab down --prefix \(folder.prefix)`"
+            throw .file(path: folder.description, reason: "is damaged; \(cure): \(error)")
         }
     }
 

@@ -74,7 +74,9 @@ public struct LabGuest: Hashable, Sendable {
     public static func addresses(mac: String) -> (v4: String, v6: String)? {
         let pairs = mac.split(separator: ":", omittingEmptySubsequences: false)
         let bytes = pairs.compactMap { $0.utf8.count == 2 ? UInt8($0, radix: 16) : nil }
-        guard pairs.count == 6, bytes.count == 6, Array(bytes[0..<3]) == [0x52, 0x54, 0x00] else { return nil }
+        // A sign would pass as a digit.
+        guard pairs.count == 6, bytes.count == 6, mac.allSatisfy({ $0.isHexDigit || $0 == ":" }), Array(bytes[0..<3]) == [0x52, 0x54, 0x00]
+        else { return nil }
         let v4 = "10.77.\(bytes[4]).\(bytes[5])"
         guard ![LabNetwork.clientAddress, "10.77.0.0", "10.77.255.255"].contains(v4) else { return nil }
         return (v4, "fd77::" + String(UInt16(bytes[4]) << 8 | UInt16(bytes[5]), radix: 16))

@@ -20,7 +20,10 @@ struct Networks: Sendable {
 
     func makeSwitches() async throws(LabError) {
         // Multicast snooping off: without a querier on the network it floods anyway, but only after a delay.
-        try await batch(LabNetwork.allCases.flatMap { ["link add \($0.rawValue) type bridge mcast_snooping 0", "link set \($0.rawValue) up"] })
+        try await batch(
+            LabNetwork.allCases.flatMap { network in
+                ["link add \(network.rawValue) type bridge mcast_snooping 0", "link set \(network.rawValue) up"]
+            })
     }
 
     /// Plugs a member into its networks and gives it its addresses.
@@ -42,7 +45,8 @@ struct Networks: Sendable {
         case .node:
             lines += ["link add br0 type bridge", "link set machine0 master br0", "link set br0 up"]
             for network in networks {
-                if let number, let address = network.address(ofNode: number) { lines.append("addr add \(address)/24 dev \(network.interface)") }
+                guard let number, let address = network.address(ofNode: number) else { continue }
+                lines.append("addr add \(address)/24 dev \(network.interface)")
             }
         case .san: lines.append("addr add \(LabNetwork.sanAddress)/24 dev storage0")
         case .client:
@@ -81,10 +85,8 @@ struct Networks: Sendable {
         // A packet larger than the bucket is cut up in the kernel, which costs more than the limit itself; veth passes on packets of
         // up to 64 KiB. Two milliseconds of the rate keep the bucket from running dry between two ticks (tc-tbf(8)).
         let burst = max(256 << 10, limit.bitsPerSecond / 8 / 500)
-        try await node.check([
-            "tc", "qdisc", "replace", "dev", "migration0", "root", "tbf", "rate", "\(limit.bitsPerSecond)bit", "burst", "\(burst)", "latency",
-            "50ms",
-        ])
+        let bucket = ["rate", "\(limit.bitsPerSecond)bit", "burst", "\(burst)", "latency", "50ms"]
+        try await node.check(["tc", "qdisc", "replace", "dev", "migration0", "root", "tbf"] + bucket)
     }
 
     /// Pulls a plug. Silent: the interface still believes in its link, but nothing passes, as with a dead switch behind a live port.
@@ -110,7 +112,7 @@ struct Networks: Sendable {
         do { links = try JSONDecoder().decode([Link].self, from: Data(output.utf8)) } catch {
             throw .command(words: ["ip", "-json", "link"], output: "its answer is not understood: \(error)")
         }
-        return Set(links.filter { !$0.flags.contains("UP") || $0.linkinfo?.info_slave_data?.state == "disabled" }.map(\.ifname))
+        return Set(links.filter { !$0.flags.contains("UP") || $0.linkinfo?.port?.state == "disabled" }.map(\.ifname))
     }
 
     /// What `ip -json -details link` says; its names.
@@ -118,7 +120,10 @@ struct Networks: Sendable {
         var ifname: String
         var flags: [String]
         var linkinfo: Info?
-        struct Info: Decodable { var info_slave_data: Port? }
+        struct Info: Decodable {
+            var port: Port?
+            enum CodingKeys: String, CodingKey { case port = "info_slave_data" }
+        }
         struct Port: Decodable { var state: String? }
     }
 

@@ -9,7 +9,7 @@ struct SAN: Sendable {
     let credentials: SANCredentials
 
     static let port = 3260
-    var target: String { "iqn.2025-01.io.apus.lab:\(description.prefix).san" }
+    static func target(prefix: String) -> String { "iqn.2025-01.io.apus.lab:\(prefix).san" }
     static func initiator(_ node: NodeName) -> String { "iqn.2025-01.io.apus.lab:\(node)" }
     static var portal: String { "\(LabNetwork.sanAddress):\(port)" }
 
@@ -27,13 +27,12 @@ struct SAN: Sendable {
         try await keeper.script("mkdir /run/tgtd")
         try Files.write(Data(), to: folder.tgtdLog)
         // Started through a descriptor opened out here, because the lab's folder is not seen inside.
-        try await Command.check([
-            "setsid", "--fork", "sh", "-c", #"log=$0; exec >>"$log" 2>&1 </dev/null; exec "$@""#, folder.tgtdLog,
-        ] + (try keeper.entering(["tgtd", "-f", "--iscsi", "portal=\(Self.portal),nop_interval=5,nop_count=3"])))
+        let daemon = try keeper.entering(["tgtd", "-f", "--iscsi", "portal=\(Self.portal),nop_interval=5,nop_count=3"])
+        try await Command.check(["setsid", "--fork", "sh", "-c", #"exec >>"$0" 2>&1 </dev/null; exec "$@""#, folder.tgtdLog] + daemon)
         try await waitForDaemon()
 
         var steps = [
-            "--mode target --op new --tid 1 -T \(target)",
+            "--mode target --op new --tid 1 -T \(Self.target(prefix: description.prefix))",
             "--mode account --op new --user \(credentials.user) --password \(credentials.secret)",
             "--mode account --op bind --tid 1 --user \(credentials.user)",
         ]

@@ -29,7 +29,8 @@ struct FramesCommand: ParsableCommand {
     private var machineAddress: [UInt8]? {
         let pairs = mac.split(separator: ":", omittingEmptySubsequences: false)
         let bytes = pairs.compactMap { $0.utf8.count == 2 ? UInt8($0, radix: 16) : nil }
-        return pairs.count == 6 && bytes.count == 6 ? bytes : nil
+        // A sign would pass as a digit.
+        return pairs.count == 6 && bytes.count == 6 && mac.allSatisfy { $0.isHexDigit || $0 == ":" } ? bytes : nil
     }
 
     func run() throws {

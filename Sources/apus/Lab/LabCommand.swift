@@ -1,5 +1,6 @@
 import ArgumentParser
 import ClusterModel
+import Dispatch
 import Foundation
 import Lab
 
@@ -51,16 +52,21 @@ struct LabUp: AsyncParsableCommand {
         if let apusd { tools.apusd = URL(fileURLWithPath: apusd).standardizedFileURL.path }
         let description = try LabDescription(prefix: lab.prefix, nodeCount: nodes, migrationLimit: limit, disks: disks)
 
+        let builder = LabBuilder(description, tools: tools, startsService: !bare)
         let isQuiet = json
         let start = ContinuousClock.now
-        let built = try await LabBuilder(description, tools: tools, startsService: !bare).up { line in
-            if !isQuiet { print(line) }
+        let built = try await cancelledByInterrupt {
+            try await builder.up { line in
+                // Line by line also into a pipe: whoever reads it wants to see how far we are.
+                if !isQuiet { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+            }
         }
         if json {
             try printAsJSON(try await built.status())
         } else {
             let took = (ContinuousClock.now - start) / Duration.milliseconds(100)
-            print("Lab \(lab.prefix) is up after \((took).rounded() / 10) s. End it with: apus lab down\(lab.prefix == "lab" ? "" : " --prefix \(lab.prefix)")")
+            let which = lab.prefix == "lab" ? "" : " --prefix \(lab.prefix)"
+            print("Lab \(lab.prefix) is up after \((took).rounded() / 10) s. End it with: apus lab down\(which)")
         }
     }
 }
@@ -117,7 +123,8 @@ struct LabStatusCommand: AsyncParsableCommand {
 
 struct LabPath: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "path", abstract: "Print the path of a node's API socket.", discussion: "Example: apus vm list --socket $(apus lab path n1)")
+        commandName: "path", abstract: "Print the path of a node's API socket.",
+        discussion: "Example: apus vm list --socket $(apus lab path n1)")
 
     @OptionGroup var lab: LabOptions
     @Argument(help: "n1, n2, ...") var node: String
@@ -127,6 +134,20 @@ struct LabPath: AsyncParsableCommand {
         let node = try await lab.open().node(self.node)
         print(log ? node.serviceLog : node.apiSocket)
     }
+}
+
+/// Runs work that Ctrl-C cancels instead of ending the process, so that it can clean up.
+func cancelledByInterrupt<Result: Sendable>(_ work: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    let task = Task { try await work() }
+    signal(SIGINT, SIG_IGN)
+    let interrupts = DispatchSource.makeSignalSource(signal: SIGINT)
+    interrupts.setEventHandler { task.cancel() }
+    interrupts.activate()
+    defer {
+        interrupts.cancel()
+        signal(SIGINT, SIG_DFL)
+    }
+    return try await task.value
 }
 
 func parseRate(_ text: String, option: String) throws -> BitRate {
