@@ -16,7 +16,8 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationEssentialsCompat", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -71,14 +72,15 @@ let package = Package(
         .target(
             name: "NodeClient",
             dependencies: [
-                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioSSL,
+                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: strict),
         .target(
             name: "NodeServer",
             dependencies: [
-                "ClusterAPI", "ClusterModel", logging, nioCore, nioFoundation, nioSSL,
+                "ClusterAPI", "ClusterModel", lifecycle, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
             ], swiftSettings: strict),
 
@@ -87,7 +89,7 @@ let package = Package(
             name: "NodeService",
             dependencies: [
                 "ClusterAPI", "ClusterModel", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU", "QMP", "SCSI",
-                "SharedDisks", "SwitchoverFrames", "VMDefinitions", logging, nioCore, nioPosix, subprocess, yams,
+                "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.
@@ -101,7 +103,10 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "apusd",
-            dependencies: ["ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging],
+            dependencies: [
+                "ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict),
         .executableTarget(name: "LabClient", dependencies: [argumentParser], swiftSettings: strict),
         .executableTarget(
@@ -113,13 +118,14 @@ let package = Package(
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
-            name: "SharedDisksTests", dependencies: ["ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
+            name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
         .testTarget(name: "NodeIdentityTests", dependencies: ["NodeIdentity", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "NodeServerTests", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer"],
+            name: "NodeServerTests",
+            dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", logging, subprocess],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(

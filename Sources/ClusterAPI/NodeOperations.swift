@@ -54,6 +54,8 @@ public protocol PeerOperations: Sendable {
     func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply
     /// Frames that still reached the source after the machine resumed.
     func deliverFrames(_ request: FrameDelivery) async throws(APIError) -> FrameReply
+    /// Post-copy whose link broke: opens a new port to go on through.
+    func recoverIncoming(_ migration: UUID) async throws(APIError) -> IncomingReady
     /// The source keeps the machine: throw the half-received one away. Idempotent; refused if this node owns the machine.
     func discardIncoming(_ migration: UUID, reason: String) async throws(APIError)
     func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState
@@ -161,7 +163,12 @@ public struct CapturedFrame: Hashable, Sendable, Codable {
 public struct ResumeReply: Hashable, Sendable, Codable {
     /// From asking QEMU to run the machine to its RESUME event.
     public var resumeMilliseconds: Double
-    public init(resumeMilliseconds: Double) { self.resumeMilliseconds = resumeMilliseconds }
+    /// Set when the destination could not run it, because its copy is gone: it handed ownership back under this epoch.
+    public var returnedEpoch: UInt64?
+    public init(resumeMilliseconds: Double, returnedEpoch: UInt64? = nil) {
+        self.resumeMilliseconds = resumeMilliseconds
+        self.returnedEpoch = returnedEpoch
+    }
 }
 
 public struct FrameDelivery: Hashable, Sendable, Codable {

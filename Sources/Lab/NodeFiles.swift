@@ -16,11 +16,30 @@ struct NodeFiles: Sendable {
             try Files.writeJSON(configuration(of: node), to: folder.etc(node.name) + "/node.yaml")
             try Files.write(Data((lab.record.credentials.secret + "\n").utf8), to: folder.etc(node.name) + "/san-secret", mode: 0o600)
         }
+        try writeIdentities(now: now)
         let hosts =
             ["127.0.0.1 localhost", "::1 localhost", "\(LabNetwork.sanAddress) san"]
             + lab.nodes.map { "\($0.address(on: .cluster) ?? "") \($0.name)" }
         try Files.write(Data((hosts.joined(separator: "\n") + "\n").utf8), to: folder.hosts)
     }
+
+    /// A certificate authority of the lab's own, whose key is kept nowhere: a lab is made as a whole.
+    private func writeIdentities(now: Date) throws(LabError) {
+        guard let user = getpwnam(Self.machineUser) else {
+            throw .refused("There is no user \(Self.machineUser), as which QEMU runs. Make it with: make setup")
+        }
+        let group = user.pointee.pw_gid
+        do {
+            let authority = try CertificateAuthority.create(cluster: lab.folder.prefix, now: now)
+            for node in lab.nodes {
+                let addresses = [LabNetwork.cluster, .migration].compactMap { node.address(on: $0) }
+                let issued = try authority.issueNodeCertificate(node: node.name.rawValue, addresses: addresses, now: now)
+                try IdentityFolder(path: lab.folder.etc(node.name) + "/identity").write(issued, authority: authority, machineGroup: group)
+            }
+        } catch { throw .refused("The certificates of the nodes cannot be made: \(error)") }
+    }
+
+    private static let machineUser = "apus-qemu"
 
     private func configuration(of node: LabNode) -> NodeConfiguration {
         NodeConfiguration(

@@ -52,8 +52,6 @@ public enum MigrationPhase: String, Hashable, Sendable, Codable, CaseIterable {
     case resuming
     /// The machine runs on the destination and fetches the memory that is missing.
     case postCopy = "post-copy"
-    /// Undoing: the machine is resumed on its source.
-    case reverting
     case completed
     case failed
     case cancelled

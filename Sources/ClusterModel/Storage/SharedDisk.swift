@@ -62,6 +62,10 @@ public enum DiskContent: Hashable, Sendable, Codable {
     case foreign(String)
     /// An Apus disk whose metadata cannot be trusted; the text says what is wrong.
     case damaged(String)
+
+    // The names in JSON; Swift would call an unlabelled value `_0`.
+    enum ForeignCodingKeys: String, CodingKey { case _0 = "description" }
+    enum DamagedCodingKeys: String, CodingKey { case _0 = "description" }
 }
 
 /// A line of `apus disk list`.

@@ -1,0 +1,103 @@
+import ClusterModel
+
+/// The table of everything that can be asked of a node over HTTP.
+public enum Endpoints {
+    public static let openAPI = Endpoint<NoContent, OpenAPIDocument>(
+        .get, "/openapi.json", "This description", for: .operators, deadline: .seconds(5))
+    public static let ping = Endpoint<NoContent, NoContent>(
+        .get, "/v1/ping", "Nothing: says that the node answers, and opens a connection for calls to come", for: .operators,
+        deadline: .seconds(2))
+
+    // Operators.
+    public static let nodes = Endpoint<NoContent, [NodeStatus]>(
+        .get, "/v1/nodes", "Every configured node", for: .operators, deadline: .seconds(10))
+    public static let machines = Endpoint<NoContent, [VMStatus]>(
+        .get, "/v1/machines", "Every machine of the cluster, sorted by name", for: .operators, deadline: .seconds(10))
+    public static let createMachine = Endpoint<CreateMachineRequest, VMStatus>(
+        .post, "/v1/machines", "Create a machine; it is left stopped", for: .operators, deadline: .seconds(3_600))
+    public static let machine = Endpoint<NoContent, VMStatus>(
+        .get, "/v1/machines/{name}", "One machine", for: .operators, deadline: .seconds(10))
+    public static let deleteMachine = Endpoint<NoContent, NoContent>(
+        .delete, "/v1/machines/{name}", "Delete a stopped machine and its disks", for: .operators, deadline: .seconds(60))
+    public static let startMachine = Endpoint<NoContent, VMStatus>(
+        .post, "/v1/machines/{name}/start", "Start a machine on its owner", for: .operators, deadline: .seconds(60))
+    public static let stopMachine = Endpoint<StopMachineRequest, VMStatus>(
+        .post, "/v1/machines/{name}/stop", "Shut a machine down, or end it at once", for: .operators, deadline: .seconds(300))
+    public static let planMigration = Endpoint<MigrationOrder, MigrationPlan>(
+        .post, "/v1/machines/{name}/migration-plan", "Predict what a migration would cost; nothing is moved", for: .operators,
+        deadline: .seconds(60))
+    public static let startMigration = Endpoint<MigrationOrder, MigrationStatus>(
+        .post, "/v1/machines/{name}/migration", "Order a migration; replies once it is accepted or refused", for: .operators,
+        deadline: .seconds(30))
+    public static let cancelMigration = Endpoint<NoContent, MigrationStatus>(
+        .delete, "/v1/machines/{name}/migration", "Cancel the machine's migration; refused once switchover has begun",
+        for: .operators, deadline: .seconds(30))
+    public static let migrations = Endpoint<NoContent, [MigrationStatus]>(
+        .get, "/v1/migrations", "Migrations under way and the last hundred that ended, newest first", for: .operators,
+        deadline: .seconds(10))
+    public static let followMigration = Endpoint<NoContent, MigrationStatus>(
+        .get, "/v1/migrations/{id}/events", "A migration again and again while it changes, until it ended", for: .operators,
+        deadline: .seconds(10), replies: .lines)
+    public static let disks = Endpoint<NoContent, [SharedDiskStatus]>(
+        .get, "/v1/disks", "Shared disks that the node sees", for: .operators, deadline: .seconds(30))
+    public static let initializeDisk = Endpoint<InitializeDiskRequest, SharedDiskStatus>(
+        .post, "/v1/disks/initialize", "Make a disk a Cluster Shared Volume", for: .operators, deadline: .seconds(120))
+
+    // Nodes among themselves.
+    public static let facts = Endpoint<NoContent, NodeFacts>(
+        .get, "/v1/peer/facts", "What this node can offer to a machine", for: .peers, deadline: .seconds(2))
+    public static let ownMachines = Endpoint<NoContent, [VMStatus]>(
+        .get, "/v1/peer/machines", "Machines that this node owns or receives", for: .peers, deadline: .seconds(5))
+    public static let ownMigrations = Endpoint<NoContent, [MigrationStatus]>(
+        .get, "/v1/peer/migrations", "Migrations that this node sends or has sent", for: .peers, deadline: .seconds(5))
+    public static let allocate = Endpoint<AllocationRequest, VirtualMachine>(
+        .post, "/v1/peer/allocations", "Coordinator: give a machine its extents and its ownership record", for: .peers,
+        deadline: .seconds(30))
+    public static let release = Endpoint<VirtualMachine, NoContent>(
+        .post, "/v1/peer/allocations/release", "Coordinator: take back a machine's extents and its ownership record", for: .peers,
+        deadline: .seconds(30))
+    public static let prepareIncoming = Endpoint<IncomingOffer, IncomingReady>(
+        .post, "/v1/peer/incoming", "Build a machine ready to receive memory", for: .peers, deadline: .seconds(30))
+    public static let incomingState = Endpoint<NoContent, IncomingState>(
+        .get, "/v1/peer/incoming/{migration}", "How far a machine is received", for: .peers, deadline: .seconds(5))
+    public static let resumeIncoming = Endpoint<ResumeRequest, ResumeReply>(
+        .post, "/v1/peer/incoming/{migration}/resume", "Ownership is committed: run the machine and hand it these frames",
+        for: .peers, deadline: .seconds(30), maxRequestBytes: 32 << 20)
+    public static let deliverFrames = Endpoint<FrameDelivery, FrameReply>(
+        .post, "/v1/peer/incoming/{migration}/frames", "Hand frames to a machine that was resumed here", for: .peers,
+        deadline: .seconds(10), maxRequestBytes: 32 << 20)
+    public static let recoverIncoming = Endpoint<NoContent, IncomingReady>(
+        .post, "/v1/peer/incoming/{migration}/recover", "Post-copy whose link broke: open a new port to go on through", for: .peers,
+        deadline: .seconds(10))
+    public static let discardIncoming = Endpoint<DiscardRequest, NoContent>(
+        .post, "/v1/peer/incoming/{migration}/discard", "The source keeps the machine: throw the half-received one away",
+        for: .peers, deadline: .seconds(30))
+    public static let openLinkTest = Endpoint<NoContent, LinkTestReady>(
+        .post, "/v1/peer/link-test", "Open a port on the migration address that swallows what comes", for: .peers,
+        deadline: .seconds(5))
+
+    public static let all: [EndpointDescription] = [
+        openAPI.description, ping.description,
+        nodes.description, machines.description, createMachine.description, machine.description, deleteMachine.description,
+        startMachine.description, stopMachine.description, planMigration.description, startMigration.description,
+        cancelMigration.description, migrations.description, followMigration.description, disks.description,
+        initializeDisk.description,
+        facts.description, ownMachines.description, ownMigrations.description, allocate.description, release.description,
+        prepareIncoming.description, incomingState.description, resumeIncoming.description, deliverFrames.description,
+        recoverIncoming.description, discardIncoming.description, openLinkTest.description,
+    ]
+}
+
+/// The body of ``Endpoints/stopMachine``.
+public struct StopMachineRequest: Hashable, Sendable, Codable {
+    /// End it at once instead of asking the guest to shut down.
+    public var force: Bool
+    public init(force: Bool) { self.force = force }
+}
+
+/// The body of ``Endpoints/discardIncoming``.
+public struct DiscardRequest: Hashable, Sendable, Codable {
+    /// Why, for the destination's log.
+    public var reason: String
+    public init(reason: String) { self.reason = reason }
+}

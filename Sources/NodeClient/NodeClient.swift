@@ -1,0 +1,130 @@
+import AsyncHTTPClient
+import ClusterAPI
+import ClusterModel
+import Foundation
+import NIOCore
+import NIOSSL
+
+/// A node's operations from the other side of its API.
+///
+/// Every call has a deadline, the one its endpoint names unless ``waiting(_:)`` says otherwise, and fails with an ``APIError`` that
+/// says who did not answer and where. Copies share their connections; the last one to go closes them.
+public struct NodeClient: OperatorOperations, PeerOperations {
+    let link: NodeLink
+    private var deadline: Duration?
+
+    /// Talks to the node service of this host. Only root may.
+    public init(socketPath: String = NodeDirectories().apiSocket) {
+        link = NodeLink(socketPath: socketPath)
+    }
+
+    /// Talks to a node over the cluster network with mutual TLS.
+    ///
+    /// - Parameters:
+    ///   - address: An IP address, or a host name when `node` is nil.
+    ///   - node: The node that must answer there: its certificate has to bear this name. nil accepts the node whose certificate bears
+    ///     `address`, for operators who know a node only by that.
+    ///   - identity: Folder with `ca-cert.pem`, `node-cert.pem` and `node-key.pem`.
+    /// - Throws: ``APIError/Code/failed`` when the certificates cannot be read.
+    public init(address: String, port: Int, node: NodeName?, identity: String) throws(APIError) {
+        link = try NodeLink(address: address, port: port, node: node, identity: identity)
+    }
+
+    /// The same client, whose calls wait this long for their whole reply.
+    public func waiting(_ deadline: Duration) -> NodeClient {
+        var copy = self
+        copy.deadline = deadline
+        return copy
+    }
+
+    /// Makes sure that a connection is open, so that the next call costs one round trip.
+    public func warmUp() async throws(APIError) { _ = try await call(Endpoints.ping) }
+
+    /// Keeps the network threads of this process to one. Only before the first client is made, by programs that make single calls.
+    public static func useOneThread() { NIOSingletons.groupLoopCountSuggestion = 1 }
+
+    /// Ends open connections. Calls made afterwards fail.
+    public func close() async { await link.close() }
+
+    public func openAPI() async throws(APIError) -> OpenAPIDocument { try await call(Endpoints.openAPI) }
+
+    // MARK: Operators
+
+    public func nodes() async throws(APIError) -> [NodeStatus] { try await call(Endpoints.nodes) }
+    public func machines() async throws(APIError) -> [VMStatus] { try await call(Endpoints.machines) }
+    public func machine(_ name: VMName) async throws(APIError) -> VMStatus { try await call(Endpoints.machine, name.rawValue) }
+    public func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus {
+        try await call(Endpoints.createMachine, body: request)
+    }
+    public func deleteMachine(_ name: VMName) async throws(APIError) { _ = try await call(Endpoints.deleteMachine, name.rawValue) }
+    public func startMachine(_ name: VMName) async throws(APIError) -> VMStatus {
+        try await call(Endpoints.startMachine, name.rawValue)
+    }
+    public func stopMachine(_ name: VMName, force: Bool) async throws(APIError) -> VMStatus {
+        try await call(Endpoints.stopMachine, name.rawValue, body: StopMachineRequest(force: force))
+    }
+    public func planMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationPlan {
+        try await call(Endpoints.planMigration, order.vm.rawValue, body: order)
+    }
+    public func startMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationStatus {
+        try await call(Endpoints.startMigration, order.vm.rawValue, body: order)
+    }
+    public func cancelMigration(of vm: VMName) async throws(APIError) -> MigrationStatus {
+        try await call(Endpoints.cancelMigration, vm.rawValue)
+    }
+    public func migrations() async throws(APIError) -> [MigrationStatus] { try await call(Endpoints.migrations) }
+    public func disks() async throws(APIError) -> [SharedDiskStatus] { try await call(Endpoints.disks) }
+    public func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
+        try await call(Endpoints.initializeDisk, body: request)
+    }
+
+    /// The stream ends with an ``APIError`` when the node falls silent or goes away; ending the iteration ends the request.
+    public func followMigration(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<MigrationStatus, any Error> {
+        try await link.follow(Endpoints.followMigration, id.uuidString, deadline: deadline)
+    }
+
+    // MARK: Nodes among themselves
+
+    public func facts() async throws(APIError) -> NodeFacts { try await call(Endpoints.facts) }
+    public func ownMachines() async throws(APIError) -> [VMStatus] { try await call(Endpoints.ownMachines) }
+    public func ownMigrations() async throws(APIError) -> [MigrationStatus] { try await call(Endpoints.ownMigrations) }
+    public func allocate(_ request: AllocationRequest) async throws(APIError) -> VirtualMachine {
+        try await call(Endpoints.allocate, body: request)
+    }
+    public func release(_ machine: VirtualMachine) async throws(APIError) { _ = try await call(Endpoints.release, body: machine) }
+    public func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady {
+        try await call(Endpoints.prepareIncoming, body: offer)
+    }
+    public func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply {
+        try await call(Endpoints.resumeIncoming, request.migration.uuidString, body: request)
+    }
+    public func deliverFrames(_ request: FrameDelivery) async throws(APIError) -> FrameReply {
+        try await call(Endpoints.deliverFrames, request.migration.uuidString, body: request)
+    }
+    public func recoverIncoming(_ migration: UUID) async throws(APIError) -> IncomingReady {
+        try await call(Endpoints.recoverIncoming, migration.uuidString)
+    }
+    public func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
+        _ = try await call(Endpoints.discardIncoming, migration.uuidString, body: DiscardRequest(reason: reason))
+    }
+    public func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState {
+        try await call(Endpoints.incomingState, migration.uuidString)
+    }
+    public func openLinkTest() async throws(APIError) -> LinkTestReady { try await call(Endpoints.openLinkTest) }
+
+    // MARK: Calls
+
+    private func call<Reply>(_ endpoint: Endpoint<NoContent, Reply>, _ parameters: String...) async throws(APIError) -> Reply {
+        try await link.call(endpoint.description, parameters, body: nil, deadline: deadline)
+    }
+
+    private func call<Body, Reply>(
+        _ endpoint: Endpoint<Body, Reply>, _ parameters: String..., body: Body
+    ) async throws(APIError) -> Reply {
+        let data: Data
+        do { data = try APICoding.encoder.encode(body) } catch {
+            throw APIError(.invalid, "The request cannot be written as JSON: \(error).")
+        }
+        return try await link.call(endpoint.description, parameters, body: data, deadline: deadline)
+    }
+}

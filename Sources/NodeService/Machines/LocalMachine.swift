@@ -1,0 +1,151 @@
+import ClusterModel
+import Foundation
+import Logging
+import MigrationRules
+import QEMU
+import QMP
+
+/// One machine whose QEMU is on this node: its process, its monitor, and what it is doing.
+///
+/// It knows nothing of ownership: whoever holds it decides whether it may run.
+actor LocalMachine {
+    nonisolated let machine: VirtualMachine
+    nonisolated let process: MachineProcess
+    nonisolated let monitor: QMPClient
+    private let logger: Logger
+    private(set) var state: VMRunState
+    /// Why it is in that state, when there is something to say.
+    private(set) var note: String?
+    /// Since it last began to run here (`RESUME`), in microseconds since 1970.
+    private(set) var resumedAt: Int64?
+    /// When the guest last stopped (`STOP`), in microseconds since 1970.
+    private(set) var stoppedAt: Int64?
+    private var watcher: Task<Void, Never>?
+
+    private init(machine: VirtualMachine, process: MachineProcess, monitor: QMPClient, state: VMRunState, logger: Logger) {
+        self.machine = machine
+        self.process = process
+        self.monitor = monitor
+        self.state = state
+        self.logger = logger
+    }
+
+    /// Connects to a QEMU that was started or found.
+    static func attach(
+        to process: MachineProcess, machine: VirtualMachine, state: VMRunState, logger: Logger
+    ) async throws -> LocalMachine {
+        let monitor = try await QMPClient.connect(to: process.folder.controlSocket, within: .seconds(5), logger: logger)
+        let local = LocalMachine(machine: machine, process: process, monitor: monitor, state: state, logger: logger)
+        await local.watch()
+        return local
+    }
+
+    private func watch() async {
+        let events = await monitor.events()
+        watcher = Task { [weak self] in
+            for await event in events { await self?.note(event) }
+        }
+    }
+
+    private func note(_ event: QMPEvent) {
+        switch event.kind {
+        case .stop:
+            stoppedAt = event.microsecondsSince1970
+            if state == .running { state = .paused }
+        case .resume:
+            resumedAt = event.microsecondsSince1970
+            if state != .migrating { state = .running }
+            note = nil
+        case .blockIOError(let failure):
+            state = .ioError
+            note = "A disk refused a \(failure.operation) (\(failure.reason)); the guest waits for it."
+        case .shutdown:
+            note = "The guest shut down."
+        default: break
+        }
+    }
+
+    func set(_ state: VMRunState, note: String? = nil) {
+        self.state = state
+        self.note = note
+    }
+
+    /// Lets the guest run, and waits until it does.
+    func run() async throws {
+        try await monitor.execute(.cont)
+        state = .running
+    }
+
+    /// What matters for ownership, asked from QEMU.
+    func condition() async throws -> QEMUCondition {
+        let status = try await monitor.execute(.queryStatus).status
+        let migration = try await monitor.execute(.queryMigrate).status
+        return QEMUCondition(status: status, migration: migration)
+    }
+
+    /// How far a machine that is received has arrived. Started with `-S`, it is paused once all of it is here (run-state.json, `paused`).
+    func arrival() async throws -> ReceivedCopy {
+        switch try await monitor.execute(.queryStatus).status {
+        case .running, .ioError: return .running
+        case .incomingMigration: return .receiving
+        case .paused, .preLaunch:
+            switch try await monitor.execute(.queryMigrate).status {
+            case .completed, .postcopyActive, .postcopyPaused, .postcopyRecover: return .received
+            default: return .receiving
+            }
+        default: return .none
+        }
+    }
+
+    /// Whether a machine that arrived by post-copy still lacks some of its memory.
+    func lacksMemory() async throws -> Bool {
+        switch try await monitor.execute(.queryMigrate).status {
+        case .postcopyActive, .postcopyPaused, .postcopyRecover: true
+        default: false
+        }
+    }
+
+    /// Whether the link of its post-copy is broken.
+    func waitsForMemory() async throws -> Bool { try await monitor.execute(.queryMigrate).status == .postcopyPaused }
+
+    /// How fast the guest changes memory, sampled for a second (migration.json, `calc-dirty-rate`).
+    func dirtyBytesPerSecond() async throws -> UInt64 {
+        try await monitor.execute(.calcDirtyRate(seconds: 1))
+        let end = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < end {
+            let rate = try await monitor.execute(.queryDirtyRate)
+            if rate.status == .measured, let mebibytes = rate.mebibytesPerSecond { return UInt64(max(mebibytes, 0)) << 20 }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw QMPError.timeout(command: "query-dirty-rate", deadline: .seconds(5))
+    }
+
+    /// Whether QEMU ended, or the guest shut down, in time.
+    func waitForShutdown(within deadline: Duration) async -> Bool {
+        let end = ContinuousClock.now + deadline
+        while ContinuousClock.now < end {
+            if await process.hasEnded(within: .milliseconds(50)) { return true }
+            if (try? await condition()) == .shutdown { return true }
+            if Task.isCancelled { return false }
+        }
+        return false
+    }
+
+    /// Ends QEMU without asking the guest, and waits until it is gone.
+    func end() async {
+        watcher?.cancel()
+        // A QEMU that hangs does not answer; then it is killed.
+        _ = try? await monitor.quit(within: .milliseconds(500))
+        if await !process.hasEnded(within: .seconds(1)) {
+            do { try await process.kill(within: .seconds(5)) } catch {
+                logger.error("QEMU does not end", metadata: ["vm": "\(machine.name)", "error": "\(error)"])
+            }
+        }
+        await monitor.close()
+    }
+
+    func detach() async {
+        watcher?.cancel()
+        await monitor.close()
+    }
+}

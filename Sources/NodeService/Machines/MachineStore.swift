@@ -1,0 +1,83 @@
+import ClusterModel
+import Foundation
+
+/// What this node remembers of a machine across restarts. Who may run it is not here: that stands on the shared disk.
+struct StoredMachine: Codable, Hashable, Sendable {
+    var machine: VirtualMachine
+    /// What the operator asked for last.
+    var shouldRun: Bool
+    /// Set while it is being received.
+    var incoming: IncomingMigration?
+    /// Set while this node hands it over; the shared disk says whether it did.
+    var outgoing: UUID?
+    /// Where it is handed over to.
+    var destination: NodeName?
+
+    struct IncomingMigration: Codable, Hashable, Sendable {
+        var migration: UUID
+        var source: NodeName
+        /// The source's epoch; ours must be higher.
+        var epoch: UInt64
+    }
+}
+
+/// One JSON file a machine, replaced as a whole and synced, so that a crash leaves the old or the new one.
+struct MachineStore: Sendable {
+    let folder: URL
+
+    init(stateFolder: String) throws {
+        folder = URL(filePath: stateFolder).appending(path: "machines")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    /// Every machine that can be read; the others with the reason.
+    func load() throws -> (machines: [StoredMachine], unreadable: [(file: String, reason: String)]) {
+        var machines: [StoredMachine] = []
+        var unreadable: [(file: String, reason: String)] = []
+        for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        where file.pathExtension == "json" {
+            do {
+                machines.append(try JSONDecoder().decode(StoredMachine.self, from: Data(contentsOf: file)))
+            } catch {
+                unreadable.append((file.path, "\(error)"))
+            }
+        }
+        return (machines.sorted { $0.machine.name < $1.machine.name }, unreadable)
+    }
+
+    func save(_ stored: StoredMachine) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try DurableFile.replace(file(of: stored.machine.name), with: encoder.encode(stored))
+    }
+
+    func remove(_ name: VMName) throws {
+        let file = file(of: name)
+        guard FileManager.default.fileExists(atPath: file.path) else { return }
+        try FileManager.default.removeItem(at: file)
+    }
+
+    private func file(of name: VMName) -> URL { folder.appending(path: "\(name).json") }
+}
+
+/// Writing that survives a power cut: temporary file, fsync, rename, fsync of the folder (rename(2), fsync(2)).
+enum DurableFile {
+    static func replace(_ file: URL, with data: Data) throws {
+        let temporary = file.appendingPathExtension("new")
+        try data.write(to: temporary)
+        try synchronize(temporary.path)
+        guard rename(temporary.path, file.path) == 0 else { throw posixError("rename", file.path) }
+        try synchronize(file.deletingLastPathComponent().path)
+    }
+
+    private static func synchronize(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw posixError("open", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw posixError("fsync", path) }
+    }
+
+    private static func posixError(_ call: String, _ path: String) -> any Error {
+        CocoaError(.fileWriteUnknown, userInfo: [NSDebugDescriptionErrorKey: "\(call) \(path): \(String(cString: strerror(errno)))"])
+    }
+}

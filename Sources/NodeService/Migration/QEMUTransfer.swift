@@ -1,0 +1,131 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import MigrationRules
+import QMP
+
+/// The source QEMU's side of a memory transfer: which knobs are turned, and in which order QEMU wants them.
+struct QEMUTransfer: Sendable {
+    /// Channels beside the main one. Measured on two cores: two keep a TLS stream and a page scan busy, more only compete.
+    static let multifdChannels = 2
+    /// QEMU's default cap is 128 MiB/s (migration.json, `max-bandwidth`); without a cap of the operator's we mean none.
+    private static let noCap: UInt64 = 1 << 40
+
+    let monitor: QMPClient
+    let identityFolder: String
+    let migration: UUID
+
+    func start(
+        to ready: IncomingReady, destination: NodeName, order: MigrationOrder, allowedBlackout: Duration
+    ) async throws {
+        try await MigrationSetup.addCredentials(endpoint: .client, identityFolder: identityFolder, to: monitor)
+        try await monitor.execute(
+            .migrateSetCapabilities(
+                MigrationSetup.capabilities(postCopy: order.postCopy, autoConverge: order.autoConverge && order.kind == .live)))
+        try await monitor.execute(
+            .migrateSetParameters(
+                QMPMigrationParameters(
+                    downtimeLimitMilliseconds: UInt64(allowedBlackout.milliseconds),
+                    maxBandwidthBytesPerSecond: order.bandwidthBitsPerSecond.map { max($0 / 8, 1) } ?? Self.noCap,
+                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue,
+                    multifdChannels: order.postCopy ? nil : Self.multifdChannels, throttleTriggerThresholdPercent: 100)))
+        try await monitor.execute(.migrate(to: "tcp:\(ready.hostAndPort)"))
+    }
+
+    func allow(blackout: Duration) async throws {
+        try await monitor.execute(
+            .migrateSetParameters(QMPMigrationParameters(downtimeLimitMilliseconds: UInt64(blackout.milliseconds))))
+    }
+
+    /// Half of what the link carries instead of all of it.
+    func throttleEarlier() async throws {
+        try await monitor.execute(.migrateSetParameters(QMPMigrationParameters(throttleTriggerThresholdPercent: 50)))
+    }
+
+    func startPostCopy() async throws { try await monitor.execute(.migrateStartPostcopy) }
+    func continueSwitchover() async throws { try await monitor.execute(.migrateContinue()) }
+    func cancel() async throws { try await monitor.execute(.migrateCancel) }
+
+    /// Post-copy whose link broke: connect again and go on (migration.json, `resume`).
+    func recover(to ready: IncomingReady) async throws {
+        try await monitor.execute(.resumePostcopy(to: "tcp:\(ready.hostAndPort)"))
+    }
+
+    /// nil when QEMU does not answer; its death is reported elsewhere.
+    func statistics() async -> TransferStatistics? {
+        guard let reply = try? await monitor.execute(.queryMigrate, within: .seconds(2)), let memory = reply.memory else { return nil }
+        return TransferStatistics(
+            totalBytes: memory.totalBytes, transferredBytes: memory.transferredBytes, remainingBytes: memory.remainingBytes,
+            pass: Int(clamping: memory.passes), dirtyBytesPerSecond: memory.dirtyBytesPerSecond,
+            throttlePercent: reply.cpuThrottlePercent ?? 0)
+    }
+
+    func failureReason() async -> String {
+        let reply = try? await monitor.execute(.queryMigrate, within: .seconds(2))
+        return reply?.errorText ?? "QEMU gave no reason; see its log."
+    }
+
+    /// Waits until a transfer that was cancelled or failed has ended, so that the guest may be resumed.
+    func settle() async throws {
+        let end = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < end {
+            let status = try await monitor.execute(.queryMigrate).status
+            if status.isFinal || status == .notStarted { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+}
+
+/// What both ends of a transfer set alike.
+enum MigrationSetup {
+    static let credentials = "migration-tls"
+
+    /// - Parameter postCopy: Excludes multifd, which QEMU 7.2 does not combine with it.
+    static func capabilities(postCopy: Bool, autoConverge: Bool) -> [QMPMigrationCapability: Bool] {
+        [
+            .events: true,
+            // The destination acknowledges the whole machine before the source counts as done.
+            .returnPath: true,
+            .pauseBeforeSwitchover: true,
+            .lateBlockActivate: true,
+            .multifd: !postCopy,
+            .postcopyRAM: postCopy,
+            .postcopyPreempt: postCopy,
+            .autoConverge: autoConverge,
+        ]
+    }
+
+    /// Certificates may have been renewed since the last migration of this QEMU, so an old object is replaced.
+    static func addCredentials(endpoint: QMPTLSEndpoint, identityFolder: String, to monitor: QMPClient) async throws {
+        do { try await monitor.execute(.objectDel(id: credentials)) } catch .refused {
+            // There was none: the first migration of this QEMU.
+        }
+        try await monitor.execute(
+            .tlsCredentialsX509(id: credentials, directory: identityFolder + "/qemu", endpoint: endpoint))
+    }
+}
+
+extension IncomingReady {
+    /// `ADDRESS:PORT`, an IPv6 address in brackets as QEMU wants it.
+    var hostAndPort: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
+}
+
+extension QEMUCondition {
+    /// Joins what `query-status` and `query-migrate` say (run-state.json, migration.json).
+    init(status: QMPRunState, migration: QMPMigrationStatus) {
+        let isSending = migration == .active || migration == .setup
+        switch status {
+        case .running: self = isSending ? .sending : .running
+        case .ioError: self = .ioError
+        case .shutdown: self = .shutdown
+        case .incomingMigration: self = .receiving
+        case .postMigrate: self = migration == .completed ? .sent : .postCopySource
+        case .finishMigrate:
+            switch migration {
+            case .postcopyActive, .postcopyPaused, .postcopyRecover: self = .postCopySource
+            default: self = .switchingOver
+            }
+        default: self = isSending ? .sending : .paused
+        }
+    }
+}

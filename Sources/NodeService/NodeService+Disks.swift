@@ -1,0 +1,56 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import NodeClient
+
+/// Shared disks. Volume metadata is written by the coordinator alone; others pass the request on.
+extension NodeService {
+    public func disks() async throws(APIError) -> [SharedDiskStatus] {
+        do { return try await storage.inventory() } catch { throw translate(error, while: "Listing the shared disks") }
+    }
+
+    public func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
+        guard configuration.isCoordinator else { return try await coordinator().initializeDisk(request) }
+        do {
+            return try await storage.initialize(request.disk, label: request.label, cluster: configuration.cluster, force: request.force)
+        } catch { throw translate(error, while: "Initialising \(request.disk)") }
+    }
+
+    public func allocate(_ request: AllocationRequest) async throws(APIError) -> VirtualMachine {
+        guard configuration.isCoordinator else { return try await coordinator().allocate(request) }
+        do { return try await storage.allocate(request) } catch {
+            throw translate(error, while: "Allocating room for \(request.definition.name)")
+        }
+    }
+
+    public func release(_ machine: VirtualMachine) async throws(APIError) {
+        guard configuration.isCoordinator else { return try await coordinator().release(machine) }
+        do { try await storage.release(machine) } catch { throw translate(error, while: "Releasing the room of \(machine.name)") }
+    }
+
+    private func coordinator() throws(APIError) -> any OperatorOperations & PeerOperations {
+        guard let client = peers.client(of: configuration.coordinator) else {
+            throw error(.unreachable, "The coordinator \(configuration.coordinator) is not among the nodes of this one's configuration.")
+        }
+        return client
+    }
+
+    public func nodes() async throws(APIError) -> [NodeStatus] {
+        let replies = await peers.askAll { (peer) async throws(APIError) in try await peer.facts() }
+        let ours = try await facts()
+        return configuration.nodes.map { address in
+            let isCoordinator = address.name == configuration.coordinator
+            if address.name == node {
+                return NodeStatus(name: node, address: address.cluster, facts: ours, problem: nil, isCoordinator: isCoordinator)
+            }
+            switch replies[address.name] {
+            case .success(let facts):
+                return NodeStatus(name: address.name, address: address.cluster, facts: facts, problem: nil, isCoordinator: isCoordinator)
+            case .failure(let error):
+                return NodeStatus(name: address.name, address: address.cluster, facts: nil, problem: error.message, isCoordinator: isCoordinator)
+            case nil:
+                return NodeStatus(name: address.name, address: address.cluster, facts: nil, problem: "It was not asked.", isCoordinator: isCoordinator)
+            }
+        }
+    }
+}

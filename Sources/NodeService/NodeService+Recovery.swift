@@ -1,0 +1,263 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import Logging
+import MigrationRules
+import QEMU
+import QMP
+
+/// Bringing what runs here into line with the ownership records: after a restart of the service, after a crash of a QEMU, and all the time.
+extension NodeService {
+    /// A machine that dies this often within ``restartWindow`` is left for the operator.
+    private static let restartLimit = 3
+    private static let restartWindow = Duration.seconds(120)
+
+    func supervise() async {
+        for name in machines.keys.sorted() {
+            guard let entry = machines[name], !entry.isBusy, !isMigrating(name) else { continue }
+            await look(after: name)
+        }
+    }
+
+    func isMigrating(_ name: VMName) -> Bool { runners.values.contains { $0.order.vm == name } }
+
+    private func look(after name: VMName) async {
+        guard var entry = machines[name] else { return }
+        machines[name]?.isBusy = true
+        defer { machines[name]?.isBusy = false }
+
+        if entry.local == nil { entry.local = await adopt(entry.stored) }
+        machines[name]?.local = entry.local
+        var condition: QEMUCondition?
+        if let local = entry.local {
+            if local.process.hasEnded {
+                machines[name]?.note = await ended(local)
+                machines[name]?.local = nil
+                entry.local = nil
+            } else {
+                // A monitor that does not answer says nothing about the machine: look again.
+                guard let now = try? await local.condition() else { return }
+                condition = now
+                if now == .running, entry.record != nil, entry.stored.incoming == nil {
+                    await markRunning(local)
+                    await watchPostCopy(name, local)
+                    return
+                }
+            }
+        } else if entry.record != nil, !entry.stored.shouldRun, entry.stored.incoming == nil {
+            return
+        }
+
+        let record: OwnershipRecord
+        do {
+            record = try await storage.readOwnership(entry.stored.machine.ownershipSlot, of: entry.stored.machine.definition.id)
+        } catch {
+            machines[name]?.note = "The shared disk cannot be read, so it is not known who may run it: \(error)"
+            return
+        }
+        machines[name]?.record = record
+        let action = recovery(
+            of: AdoptedMachine(
+                record: record, node: node, qemu: condition, incoming: entry.stored.incoming != nil, shouldRun: entry.stored.shouldRun,
+                crashPolicy: entry.stored.machine.definition.onCrash))
+        await carryOut(action, on: name, record: record)
+    }
+
+    /// A machine that waits for memory from a source that does not come back cannot go on.
+    private func watchPostCopy(_ name: VMName, _ local: LocalMachine) async {
+        guard let waiting = try? await local.waitsForMemory() else { return }
+        guard waiting else {
+            machines[name]?.waitsForMemorySince = nil
+            return
+        }
+        let since = machines[name]?.waitsForMemorySince ?? .now
+        machines[name]?.waitsForMemorySince = since
+        guard ContinuousClock.now - since > SourceMigration.Deadline.postCopyStalled * 2 else { return }
+        do {
+            try await loseMemory(of: name, local: local, reason: "Its source sent nothing for two minutes.")
+        } catch { logger.error("state not saved", metadata: ["vm": "\(name)", "error": "\(error)"]) }
+    }
+
+    private func markRunning(_ local: LocalMachine) async {
+        if await local.state != .running, await local.state != .ioError { await local.set(.running) }
+    }
+
+    /// Why a QEMU is gone, for the note and the log.
+    private func ended(_ local: LocalMachine) async -> String {
+        let note = "QEMU ended: \(local.process.lastWords())"
+        logger.warning("QEMU ended", metadata: ["vm": "\(local.machine.name)", "words": "\(local.process.lastWords())"])
+        await local.detach()
+        await removeAdapters(of: local.machine)
+        return note
+    }
+
+    private func adopt(_ stored: StoredMachine) async -> LocalMachine? {
+        guard let process = MachineProcess.adopt(folder: machineFolder(stored.machine.name), machine: stored.machine.definition.id) else {
+            return nil
+        }
+        do {
+            let local = try await LocalMachine.attach(to: process, machine: stored.machine, state: .unknown, logger: logger)
+            logger.info("adopted", metadata: ["vm": "\(stored.machine.name)", "pid": "\(process.processID)"])
+            return local
+        } catch {
+            logger.warning("a QEMU of ours cannot be reached", metadata: ["vm": "\(stored.machine.name)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func carryOut(_ action: RecoveryAction, on name: VMName, record: OwnershipRecord) async {
+        guard let entry = machines[name] else { return }
+        if action != .supervise, action != .leaveStopped, action != .awaitSource, action != .forget {
+            logger.notice("recovery", metadata: ["vm": "\(name)", "action": "\(action)", "epoch": "\(record.epoch)"])
+        }
+        do {
+            switch action {
+            case .supervise:
+                if let local = entry.local { try await settleState(local) }
+            case .resume:
+                try await entry.local?.run()
+            case .cancelTransfer:
+                guard let local = entry.local else { return }
+                try await cancelOrphan(local, stored: entry.stored)
+            case .finishOrRevert:
+                guard let local = entry.local else { return }
+                try await finishOrRevert(local, stored: entry.stored, record: record)
+            case .runReceived:
+                try await runReceived(name)
+            case .endForeign:
+                guard let local = entry.local else { return }
+                try await endForeign(local, stored: entry.stored, record: record)
+            case .awaitSource:
+                try await awaitSource(name, record: record)
+            case .forget:
+                try forgetMachine(name)
+            case .restart:
+                try await restart(name)
+            case .leaveCrashed:
+                machines[name]?.resting = .crashed
+            case .leaveStopped:
+                if let local = entry.local {
+                    await local.end()
+                    await removeAdapters(of: local.machine)
+                    machines[name]?.local = nil
+                }
+                if entry.stored.shouldRun { try setShouldRun(name, false) }
+                machines[name]?.resting = .stopped
+            }
+        } catch {
+            machines[name]?.note = "\(error)"
+            logger.error("recovery failed", metadata: ["vm": "\(name)", "action": "\(action)", "error": "\(error)"])
+        }
+    }
+
+    private func settleState(_ local: LocalMachine) async throws {
+        switch try await local.condition() {
+        case .running: await local.set(.running)
+        case .ioError: await local.set(.ioError, note: "A disk refused a request; the guest waits for it.")
+        case .paused: await local.set(.paused)
+        default: break
+        }
+    }
+
+    /// The service died while QEMU sent memory: the guest goes on here, the copy is thrown away.
+    private func cancelOrphan(_ local: LocalMachine, stored: StoredMachine) async throws {
+        let transfer = QEMUTransfer(monitor: local.monitor, identityFolder: configuration.directories.identity, migration: stored.outgoing ?? UUID())
+        try await transfer.cancel()
+        try await transfer.settle()
+        if stored.shouldRun { try await local.run() }
+        await discard(stored)
+    }
+
+    private func discard(_ stored: StoredMachine) async {
+        guard let migration = stored.outgoing, let destination = stored.destination, let peer = peers.client(of: destination) else { return }
+        try? await peer.discardIncoming(migration, reason: "The source keeps the machine.")
+    }
+
+    /// Everything was sent, nothing is written. If the destination still has it, go forward; else a barrier, then back.
+    private func finishOrRevert(_ local: LocalMachine, stored: StoredMachine, record: OwnershipRecord) async throws {
+        let slot = stored.machine.ownershipSlot
+        let id = stored.machine.definition.id
+        if let migration = stored.outgoing, let destination = stored.destination, let peer = peers.client(of: destination),
+            let state = try? await peer.incomingState(migration), state.phase == .received
+        {
+            let successor = OwnershipRecord(vmID: id, owner: destination, epoch: record.epoch + 1)
+            if case .written = await storage.writeOwnership(successor, in: slot) {
+                // The next look finds a record that names the destination.
+                logger.notice("a migration whose service had died is finished", metadata: ["vm": "\(local.machine.name)"])
+            }
+            return
+        }
+        // Writes of the service that died must not land after this one: the barrier ends them, and the epoch outranks them.
+        let now = try await storage.resolveOwnership(slot, of: id)
+        guard now.owner == node else { return }
+        try await storage.outrank(now, with: OwnershipRecord(vmID: id, owner: node, epoch: now.epoch + 2), in: slot)
+        if stored.shouldRun { try await local.run() }
+        await discard(stored)
+    }
+
+    /// The record names another node. What is paused here is the only copy until that node says that it runs.
+    private func endForeign(_ local: LocalMachine, stored: StoredMachine, record: OwnershipRecord) async throws {
+        if try await local.condition() == .sent, let migration = stored.outgoing, let peer = peers.client(of: record.owner) {
+            do {
+                let reply = try await peer.resumeIncoming(ResumeRequest(migration: migration, epoch: record.epoch, frames: []))
+                if reply.returnedEpoch != nil {
+                    if stored.shouldRun { try await local.run() }
+                    return
+                }
+            } catch let error as APIError where error.code == .refused {
+                logger.info("the owner needs our copy no more", metadata: ["vm": "\(local.machine.name)", "reason": "\(error.message)"])
+            } catch {
+                machines[local.machine.name]?.note = "\(record.owner) owns it and does not answer; what was sent to it is kept until it does."
+                return
+            }
+        }
+        await local.end()
+        await removeAdapters(of: local.machine)
+        machines[local.machine.name]?.local = nil
+        try forgetMachine(local.machine.name)
+    }
+
+    private func runReceived(_ name: VMName) async throws {
+        guard let entry = machines[name], let local = entry.local else { return }
+        try await local.run()
+        try await becomeOwner(name)
+        try await local.monitor.execute(.announceSelf())
+        logger.notice("the record names this node: runs", metadata: ["vm": "\(name)"])
+    }
+
+    /// Drops what was received when the source says so, or when its record has moved on.
+    private func awaitSource(_ name: VMName, record: OwnershipRecord) async throws {
+        guard let entry = machines[name], let expected = entry.stored.incoming else { return }
+        let supersededBySource = record.epoch > expected.epoch
+        let abandoned = incoming[expected.migration] == nil && entry.local == nil
+        guard supersededBySource || abandoned else { return }
+        await dropIncoming(name)
+    }
+
+    private func restart(_ name: VMName) async throws {
+        guard let entry = machines[name] else { return }
+        // A source that still holds the memory asks for it within this time; booting from disk would throw that away.
+        if let expected = entry.stored.incoming, let peer = peers.client(of: expected.source),
+            let theirs = try? await peer.ownMigrations(), theirs.contains(where: { $0.id == expected.migration && $0.record == nil })
+        {
+            return
+        }
+        if let local = entry.local {
+            await local.end()
+            machines[name]?.local = nil
+        }
+        let now = ContinuousClock.now
+        let recent = entry.restarts.filter { now - $0 < Self.restartWindow }
+        guard recent.count < Self.restartLimit else {
+            machines[name]?.resting = .crashed
+            machines[name]?.note = "It crashed \(recent.count) times within \(Int(Self.restartWindow.seconds)) s and is left stopped. "
+                + "See \(machineFolder(name).log), then: apus vm start \(name)"
+            try setShouldRun(name, false)
+            return
+        }
+        machines[name]?.restarts = recent + [now]
+        try await becomeOwner(name)
+        machines[name]?.local = try await launch(entry.stored.machine)
+        machines[name]?.resting = .stopped
+    }
+}

@@ -1,0 +1,107 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import Logging
+import MigrationRules
+import NodeClient
+import QEMU
+import ServiceLifecycle
+
+/// Sole owner of this node's view of its machines and migrations. It joins the clients; what to do is decided by the rules.
+public actor NodeService {
+    public nonisolated let configuration: NodeConfiguration
+    nonisolated let logger: Logger
+    nonisolated let storage: StorageAccess
+    nonisolated let peers: Peers
+    nonisolated let hold: Hold
+    let store: MachineStore
+    let history: MigrationHistory
+    let host: HostCapabilities
+
+    var machines: [VMName: LocalEntry] = [:]
+    var runners: [UUID: SourceRunner] = [:]
+    var runnerTasks: [UUID: Task<Void, Never>] = [:]
+    var queue: MigrationQueue
+    var incoming: [UUID: IncomingMachine] = [:]
+    private var supervisor: Task<Void, Never>?
+
+    /// A machine this node knows: owned, being received, or owned by another that it came from.
+    struct LocalEntry {
+        var stored: StoredMachine
+        /// Read last; the shared disk is asked again before anything depends on it.
+        var record: OwnershipRecord?
+        var local: LocalMachine?
+        /// When there is no QEMU.
+        var resting: VMRunState = .stopped
+        var note: String?
+        /// Restarts after crashes, so that a machine that dies at once is not restarted for ever.
+        var restarts: [ContinuousClock.Instant] = []
+        /// Its post-copy link is broken since.
+        var waitsForMemorySince: ContinuousClock.Instant?
+        /// An operation is under way; the supervisor keeps its hands off.
+        var isBusy = false
+    }
+
+    /// - Throws: When the state folder cannot be used or QEMU cannot be asked what it offers.
+    public init(configuration: NodeConfiguration, logger: Logger) async throws {
+        self.configuration = configuration
+        self.logger = logger
+        store = try MachineStore(stateFolder: configuration.directories.state)
+        history = MigrationHistory(stateFolder: configuration.directories.state)
+        hold = Hold(runtimeFolder: configuration.directories.runtime)
+        storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
+        peers = try Peers(configuration: configuration)
+        queue = MigrationQueue(limit: configuration.outgoingMigrations)
+        host = try await HostCapabilities.find(configuration: configuration, logger: logger)
+    }
+
+    /// Finds the machines that ran before, and looks after them until cancelled. Machines go on running when it ends.
+    public func run() async throws {
+        try FileManager.default.createDirectory(atPath: configuration.directories.runtime, withIntermediateDirectories: true)
+        try await loadMachines()
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.superviseForever() }
+                group.addTask { await self.storage.keepConnected() }
+                await group.waitForAll()
+            }
+        }
+        await shutDown()
+    }
+
+    private func superviseForever() async {
+        while !Task.isCancelled {
+            await supervise()
+            await retireArrivals()
+            try? await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    private func shutDown() async {
+        for task in runnerTasks.values { task.cancel() }
+        for entry in machines.values { await entry.local?.detach() }
+        await storage.close()
+        await peers.close()
+    }
+
+    private func loadMachines() async throws {
+        let (stored, unreadable) = try store.load()
+        for file in unreadable {
+            logger.error("a machine cannot be read and is ignored; its disk is untouched", metadata: ["file": "\(file.file)", "reason": "\(file.reason)"])
+        }
+        for machine in stored { machines[machine.machine.name] = LocalEntry(stored: machine) }
+    }
+
+    var node: NodeName { configuration.node }
+
+    func error(_ code: APIError.Code, _ message: String) -> APIError { APIError(code, message, node: node) }
+
+    /// Turns whatever a client threw into an error of ours, with what was being done.
+    func translate(_ cause: any Error, while doing: String) -> APIError {
+        if let already = cause as? APIError { return already }
+        if cause is CancellationError { return error(.timeout, "\(doing): the request was cancelled.") }
+        return error(.failed, "\(doing) on \(node): \(cause)")
+    }
+}
+
+extension NodeService: OperatorOperations, PeerOperations, Service {}

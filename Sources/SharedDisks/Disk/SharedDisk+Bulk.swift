@@ -1,0 +1,88 @@
+import Foundation
+import SCSI
+
+extension SharedDisk {
+    /// How many commands bulk work keeps under way: enough to hide the round trip, few enough to leave the disk to the machines.
+    private static let bulkDepth = 4
+
+    /// Makes a run of bytes read as zeros.
+    ///
+    /// A thin disk that promises zeros gives the space back (WRITE SAME with UNMAP). Elsewhere each chunk is read first and written only
+    /// if something is there: a fresh disk stays as it is, and reading costs no more than writing.
+    /// - Parameter progress: Bytes done so far; called from the task that called this function.
+    func zero(
+        byteOffset: UInt64, count: UInt64, progress: (UInt64) -> Void = { _ in }
+    ) async throws(SharedDiskError) {
+        if capacity.isThin, capacity.unmappedReadsZero {
+            // Refused or not, what is below makes sure; it finds zeros quickly where this worked.
+            do { try await unmap(byteOffset: byteOffset, count: count) } catch .refused {}
+        }
+        try await inChunks(byteOffset: byteOffset, count: count, progress: progress) { offset, size throws(SharedDiskError) in
+            guard !isAllZero(try await read(byteOffset: offset, count: size)) else { return }
+            try await write(byteOffset: offset, bytes: [UInt8](repeating: 0, count: size), durable: false)
+        }
+        try await synchronize()
+    }
+
+    private func unmap(byteOffset: UInt64, count: UInt64) async throws(SharedDiskError) {
+        let block = UInt64(blockByteCount)
+        // 1 GiB a command where the device names no limit: short enough to be answered in time.
+        let most = min(limits.maximumWriteSameBlocks ?? .max, (1 << 30) / block)
+        let zeros = [UInt8](repeating: 0, count: blockByteCount)
+        var at = byteOffset / block
+        let end = at + count / block
+        while at < end {
+            let blocks = min(most, end - at)
+            _ = try await unit.run(
+                .writeSame16(at: at, blockCount: UInt32(clamping: blocks), data: zeros, unmap: true),
+                until: .now.advanced(by: commandLimit))
+            at += blocks
+        }
+    }
+
+    /// Runs `body` over consecutive chunks, some at a time; the first error ends it.
+    private func inChunks(
+        byteOffset: UInt64, count: UInt64, progress: (UInt64) -> Void,
+        _ body: @escaping @Sendable (UInt64, Int) async throws(SharedDiskError) -> Void
+    ) async throws(SharedDiskError) {
+        let size = UInt64(chunkByteCount)
+        let result: Result<Void, SharedDiskError> = await withTaskGroup(of: Result<UInt64, SharedDiskError>.self) { group in
+            var next: UInt64 = 0
+            var done: UInt64 = 0
+            func start() {
+                guard next < count else { return }
+                let offset = byteOffset + next
+                let length = min(size, count - next)
+                next += length
+                group.addTask {
+                    do throws(SharedDiskError) {
+                        try await body(offset, Int(length))
+                        return .success(length)
+                    } catch { return .failure(error) }
+                }
+            }
+            for _ in 0..<Self.bulkDepth { start() }
+            while let finished = await group.next() {
+                switch finished {
+                case .success(let length):
+                    done += length
+                    progress(done)
+                    start()
+                case .failure(let error):
+                    group.cancelAll()
+                    return .failure(error)
+                }
+            }
+            return .success(())
+        }
+        try result.get()
+    }
+}
+
+/// Whether there is nothing in these bytes. Comparing them with themselves, one further on, leaves the work to `memcmp`.
+func isAllZero(_ bytes: [UInt8]) -> Bool {
+    bytes.withUnsafeBytes { buffer in
+        guard let start = buffer.baseAddress, let first = buffer.first else { return true }
+        return first == 0 && memcmp(start, start + 1, buffer.count - 1) == 0
+    }
+}

@@ -1,0 +1,97 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+
+/// Stands for the node service behind the API: answers with samples and remembers what it was asked.
+actor FakeNode: OperatorOperations, PeerOperations {
+    private(set) var asked: [String] = []
+    private var bodies: [any Hashable & Sendable] = []
+    /// What the next calls fail with.
+    var failure: APIError?
+    /// How long every call takes.
+    var delay: Duration = .zero
+    private(set) var followers = 0
+    private(set) var endedFollowers = 0
+    private var streams: [AsyncThrowingStream<MigrationStatus, any Error>.Continuation] = []
+
+    func received(_ expected: [any Hashable & Sendable]) -> Bool { bodies.map { AnyHashable($0) } == expected.map { AnyHashable($0) } }
+    func fail(with error: APIError?) { failure = error }
+    func take(_ delay: Duration) { self.delay = delay }
+
+    private func answer<Value: Sendable>(
+        _ value: Value, _ body: (any Hashable & Sendable)? = nil, _ name: String = #function
+    ) async throws(APIError) -> Value {
+        asked.append(name)
+        if let body { bodies.append(body) }
+        if delay > .zero {
+            do { try await Task.sleep(for: delay) } catch { throw APIError(.failed, "cancelled") }
+        }
+        if let failure { throw failure }
+        return value
+    }
+
+    func nodes() async throws(APIError) -> [NodeStatus] { try await answer(Samples.nodeStatuses) }
+    func machines() async throws(APIError) -> [VMStatus] { try await answer([Samples.vmStatus]) }
+    func machine(_ name: VMName) async throws(APIError) -> VMStatus { try await answer(Samples.vmStatus, name) }
+    func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus { try await answer(Samples.vmStatus, request) }
+    func deleteMachine(_ name: VMName) async throws(APIError) { try await answer((), name) }
+    func startMachine(_ name: VMName) async throws(APIError) -> VMStatus { try await answer(Samples.vmStatus, name) }
+    func stopMachine(_ name: VMName, force: Bool) async throws(APIError) -> VMStatus {
+        try await answer(Samples.vmStatus, StopMachineRequest(force: force))
+    }
+    func planMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationPlan { try await answer(Samples.plan, order) }
+    func startMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationStatus { try await answer(Samples.migration, order) }
+    func cancelMigration(of vm: VMName) async throws(APIError) -> MigrationStatus { try await answer(Samples.endedMigration, vm) }
+    func migrations() async throws(APIError) -> [MigrationStatus] { try await answer([Samples.endedMigration]) }
+    func disks() async throws(APIError) -> [SharedDiskStatus] { try await answer([Samples.diskStatus]) }
+    func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
+        try await answer(Samples.diskStatus, request)
+    }
+
+    func facts() async throws(APIError) -> NodeFacts { try await answer(Samples.facts) }
+    func ownMachines() async throws(APIError) -> [VMStatus] { try await answer([Samples.vmStatus]) }
+    func ownMigrations() async throws(APIError) -> [MigrationStatus] { try await answer([Samples.migration]) }
+    func allocate(_ request: AllocationRequest) async throws(APIError) -> VirtualMachine { try await answer(Samples.machine, request) }
+    func release(_ machine: VirtualMachine) async throws(APIError) { try await answer((), machine) }
+    func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady { try await answer(Samples.ready, offer) }
+    func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply { try await answer(Samples.resumed, request) }
+    func deliverFrames(_ request: FrameDelivery) async throws(APIError) -> FrameReply { try await answer(Samples.delivered, request) }
+    func recoverIncoming(_ migration: UUID) async throws(APIError) -> IncomingReady { try await answer(Samples.ready, migration) }
+    func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
+        try await answer((), DiscardRequest(reason: reason))
+    }
+    func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState { try await answer(Samples.incoming, migration) }
+    func openLinkTest() async throws(APIError) -> LinkTestReady { try await answer(Samples.linkTest) }
+
+    /// Sends one status at once; the rest when the test says so.
+    func followMigration(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<MigrationStatus, any Error> {
+        _ = try await answer((), id)
+        let (stream, continuation) = AsyncThrowingStream<MigrationStatus, any Error>.makeStream()
+        continuation.onTermination = { [weak self] _ in
+            Task { await self?.followerEnded() }
+        }
+        continuation.yield(Samples.migration)
+        followers += 1
+        streams.append(continuation)
+        return stream
+    }
+    private func followerEnded() { endedFollowers += 1 }
+
+    func finishStreams(throwing error: APIError? = nil) {
+        for stream in streams {
+            if let error {
+                stream.finish(throwing: error)
+            } else {
+                stream.yield(Samples.endedMigration)
+                stream.finish()
+            }
+        }
+        streams = []
+    }
+
+    /// Waits until as many followers have ended, at most five seconds.
+    func waitForEndedFollowers(_ count: Int) async -> Bool {
+        for _ in 0..<500 where endedFollowers < count { try? await Task.sleep(for: .milliseconds(10)) }
+        return endedFollowers >= count
+    }
+}

@@ -1,0 +1,82 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import NodeClient
+import NodeServer
+import Testing
+
+@Suite("Following a migration", .timeLimit(.minutes(1)))
+struct FollowTests {
+    private static func collect(_ stream: AsyncThrowingStream<MigrationStatus, any Error>) async throws -> [MigrationStatus] {
+        var found: [MigrationStatus] = []
+        for try await status in stream { found.append(status) }
+        return found
+    }
+
+    @Test("Every status arrives when it is made, the last with its record")
+    func follows() async throws {
+        try await RunningServer.with { server in
+            let client = NodeClient(socketPath: server.socketPath)
+            let stream = try await client.followMigration(Samples.id)
+            var iterator = stream.makeAsyncIterator()
+            // The first comes while the stream is still open.
+            #expect(try await iterator.next() == Samples.migration)
+            await server.node.finishStreams()
+            #expect(try await iterator.next() == Samples.endedMigration)
+            #expect(try await iterator.next() == nil)
+        }
+    }
+
+    @Test("An error in the middle arrives as it was thrown")
+    func errorInTheMiddle() async throws {
+        try await RunningServer.with { server in
+            let client = NodeClient(socketPath: server.socketPath)
+            let stream = try await client.followMigration(Samples.id)
+            await server.node.finishStreams(throwing: Samples.error)
+            await #expect(throws: Samples.error) { try await Self.collect(stream) }
+        }
+    }
+
+    @Test("A follower that goes away ends the stream in the node service")
+    func followerLeaves() async throws {
+        try await RunningServer.with { server in
+            let client = NodeClient(socketPath: server.socketPath)
+            let follower = Task { try await Self.collect(try await client.followMigration(Samples.id)) }
+            let second = try await client.followMigration(Samples.id)
+            while await server.node.followers < 2 { try await Task.sleep(for: .milliseconds(5)) }
+            follower.cancel()
+            #expect(await server.node.waitForEndedFollowers(1))
+            // The other one goes on.
+            await server.node.finishStreams()
+            #expect(try await Self.collect(second).last == Samples.endedMigration)
+        }
+    }
+
+    @Test("A stream without news is kept alive, and a slow follower is no reason to end it")
+    func heartbeat() async throws {
+        var limits = ServerLimits()
+        limits.heartbeat = .milliseconds(20)
+        try await RunningServer.with(limits: limits) { server in
+            let connection = try RawHTTP.Connection(server.socketPath)
+            await connection.send(RawHTTP.get("/v1/migrations/\(Samples.id)/events"))
+            try await Task.sleep(for: .milliseconds(300))
+            await server.node.finishStreams()
+            let reply = await connection.readAll()
+            #expect(reply.contains("application/x-ndjson"))
+            // Chunks of one byte, a newline, between the two values.
+            #expect(reply.components(separatedBy: "\r\n1\r\n\n").count > 5)
+            #expect(reply.contains("\"record\""))
+        }
+    }
+
+    @Test("When the server stops, followers are told at once")
+    func serverStops() async throws {
+        let stream = try await RunningServer.with { server in
+            try await NodeClient(socketPath: server.socketPath).followMigration(Samples.id)
+        }
+        let start = ContinuousClock.now
+        let found = try? await Self.collect(stream)
+        #expect(found == nil || found == [Samples.migration])
+        #expect(ContinuousClock.now - start < .seconds(5))
+    }
+}

@@ -1,0 +1,90 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+
+/// A value of every type that crosses the API, with every optional member set. Dates are whole milliseconds, which is what JSON keeps.
+enum Samples {
+    static let n1 = NodeName(unchecked: "n1")
+    static let n2 = NodeName(unchecked: "n2")
+    static let web = VMName(unchecked: "web")
+    static let id = UUID(uuidString: "6F1B2C3D-0000-4000-8000-123456789ABC") ?? UUID()
+    static let mac = MACAddress("52:54:00:12:34:56")
+
+    static let definition = VMDefinition(
+        name: web, id: id, memoryMiB: 512, vcpus: 2, cpuModel: "Nehalem", machineType: "pc-q35-7.2",
+        firmware: .kernel(path: "/boot/vmlinuz", initrd: "/boot/initrd", commandLine: "console=ttyS0"),
+        disks: [VMDisk(name: "root", byteCount: 1 << 30)],
+        interfaces: mac.map { [VMInterface(name: "lan", mac: $0, bridge: "br0")] } ?? [], vnc: true, onCrash: .stop)
+    static let disk = DiskID("naa.6001405abcdef")
+    static let extent = Extent(disk: disk, byteOffset: 1 << 20, byteCount: 1 << 30)
+    static let machine = VirtualMachine(
+        definition: definition, extents: ["root": extent], firmwareVariables: extent, ownershipSlot: OwnershipSlot(disk: disk, index: 3))
+    static let vmStatus = VMStatus(
+        machine: machine, state: .running, owner: n1, epoch: 7, processID: 4_711, note: "Restarted after its QEMU ended.")
+    static let facts = NodeFacts(
+        node: n1, apusVersion: "0.1.0", qemuVersion: "7.2.9", acceleration: .kvm, machineTypes: ["pc-q35-7.2"],
+        cpuModels: ["Nehalem"], memoryTotalMiB: 65_536, memoryAvailableMiB: 30_000, bridges: ["br0"], disks: [disk], machinesRunning: 4)
+    static let nodeStatuses = [
+        NodeStatus(name: n1, address: "10.71.0.1", facts: facts, problem: nil, isCoordinator: true),
+        NodeStatus(name: n2, address: "10.71.0.2", facts: nil, problem: "No answer within 2 s.", isCoordinator: false),
+    ]
+    static let diskStatus = SharedDiskStatus(
+        id: disk, lun: 1, vendor: "IET", product: "VIRTUAL-DISK", serial: "beaf11", byteCount: 10 << 30, blockByteCount: 512,
+        content: .clusterSharedVolume(id: id, label: "csv1"), freeByteCount: 9 << 30,
+        extents: [NamedExtent(name: "web/root", extent: extent)])
+    static let order = MigrationOrder(
+        vm: web, destination: n2, kind: .live, maxBlackoutMilliseconds: 250, bandwidthBitsPerSecond: 1_000_000_000, autoConverge: false,
+        postCopy: true)
+    static let progress = MigrationProgress(
+        phase: .transferring, pass: 2, totalBytes: 1 << 30, transferredBytes: 1 << 29, remainingBytes: 1 << 28,
+        bytesPerSecond: 100 << 20, dirtyBytesPerSecond: 20 << 20, predictedBlackoutMilliseconds: 120.5, throttlePercent: 20,
+        elapsedMilliseconds: 1_234.5, note: "The guest is slowed down.")
+    static let record = MigrationRecord(
+        id: id, order: order, source: n1, outcome: .completed, owner: n2, isRunning: true,
+        startedAt: Date(timeIntervalSince1970: 1_800_000_000.125), totalMilliseconds: 2_345.5, blackoutMilliseconds: 41.5,
+        visibleGapMilliseconds: 52.25, transferredBytes: 600 << 20, passes: 3, forwardedFrames: 12, message: "web runs on n2.")
+    static let migration = MigrationStatus(id: id, order: order, source: n1, progress: progress)
+    static let endedMigration = MigrationStatus(id: id, order: order, source: n1, progress: progress, record: record)
+    static let plan = MigrationPlan(
+        order: order, source: n1, refusals: ["n2 has no bridge br0."], memoryBytes: 1 << 29, dirtyBytesPerSecond: 1 << 20,
+        linkBytesPerSecond: 1 << 30, predictedTotalMilliseconds: 900, predictedBlackoutMilliseconds: 40, predictedPasses: 2,
+        willConverge: true, summary: "About 0.9 s in 2 passes.")
+
+    static let createRequest = CreateMachineRequest(definition: definition, volume: "csv1", image: "/srv/debian.raw")
+    static let initializeRequest = InitializeDiskRequest(disk: disk, label: "csv1", force: true)
+    static let allocation = AllocationRequest(definition: definition, volume: "csv1", owner: n1)
+    static let offer = IncomingOffer(
+        migration: id, machine: machine, source: n1, epoch: 7, acceleration: .kvm, qemuVersion: "7.2.9", multifdChannels: 2,
+        postCopy: false)
+    static let ready = IncomingReady(address: "10.72.0.2", port: 49_152)
+    static let frame = CapturedFrame(interface: "lan", bytes: Data((0..<70).map { UInt8($0) }))
+    static let resume = ResumeRequest(migration: id, epoch: 8, frames: [frame, frame])
+    static let resumed = ResumeReply(resumeMilliseconds: 3.25, returnedEpoch: 9)
+    static let delivery = FrameDelivery(migration: id, frames: [frame])
+    static let delivered = FrameReply(firstFrameMilliseconds: 1.5)
+    static let incoming = IncomingState(phase: .receiving, note: "Half of it is here.")
+    static let linkTest = LinkTestReady(address: "10.72.0.2", port: 49_153)
+    static let error = APIError(.refused, "web already runs on n2.", node: n1)
+
+    /// A value for every place in the table that takes or gives one, and every case of the enums that have them.
+    static let all: [any Described] = values + [
+        VMStatus(machine: machine, state: .stopped, owner: nil, epoch: 0), FrameReply(firstFrameMilliseconds: nil),
+        CreateMachineRequest(definition: definition), Firmware.bios, Firmware.uefi,
+        Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
+        DiskContent.damaged("both headers are unreadable"),
+    ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
+        + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases
+
+    private static let values: [any Described] = [
+        definition, vmStatus, [vmStatus], facts, nodeStatuses, diskStatus, [diskStatus], order, migration, endedMigration,
+        [endedMigration], plan, createRequest, initializeRequest, StopMachineRequest(force: true), allocation, machine, offer, ready,
+        resume, resumed, delivery, delivered, DiscardRequest(reason: "cancelled"), incoming,
+        linkTest, error,
+    ]
+
+    private static func cases<T: CaseIterable & Described>(of type: T.Type) -> [any Described] { T.allCases.map { $0 } }
+    private static let incomingPhases: [any Described] = [
+        IncomingState.Phase.waiting, IncomingState.Phase.receiving, IncomingState.Phase.received, IncomingState.Phase.running,
+        IncomingState.Phase.failed, IncomingState.Phase.unknown,
+    ]
+}
