@@ -34,7 +34,7 @@ if [ ! -d "$guest" ]; then
   if [ ! -d "$modules" ]; then
     mkdir "$tmp/package"; chmod 755 "$tmp"; chmod 777 "$tmp/package"      # apt downloads as the user _apt
     (cd "$tmp/package" && timeout 300 apt-get -qq download "$package" >log 2>&1) \
-      || die "cannot download $package: $(tail -2 "$tmp/package/log")"
+      || die "cannot download $package; if Debian has a newer one by now, run \`apt-get update\`: $(tail -2 "$tmp/package/log")"
     dpkg-deb -x "$tmp/package"/linux-image-*.deb "$tmp/kernel"
     mkdir "$tmp/modules"
     install -m 0644 "$tmp"/kernel/boot/vmlinuz-* "$tmp/modules/vmlinuz"

@@ -17,10 +17,11 @@ size=64 words=
 while [ $# -gt 0 ]; do
   case $1 in
     --size) [[ ${2:-} =~ ^[0-9]{1,6}$ ]] || die "--size takes a number of MiB"; size=$((10#$2)); shift 2 ;;
-    # syslinux ends a line at a line break and the kernel at 2048 bytes.
+    # A blank or line break would end the word, or the line of syslinux.cfg.
     *) [[ $1 =~ ^[[:graph:]]+$ ]] || die "\"$1\" is no word for a kernel command line"; words+=" $1"; shift ;;
   esac
 done
+[ ${#words} -le 1900 ] || die "the options are too long: the kernel's command line ends at 2048 bytes"
 [ "$size" -ge 64 ] || die "--size must be at least 64"
 for tool in syslinux mcopy mkfs.fat; do
   command -v $tool >/dev/null || die "$tool is missing; run \`make setup\`"

@@ -94,13 +94,17 @@ enum Command {
     }
 
     /// Runs and insists on success.
+    ///
+    /// - Parameter shown: The words that an error shows instead, when the real ones are mostly the way to where they run.
     @discardableResult
-    static func check(_ words: [String], seconds: Int = 30) async throws(LabError) -> String {
+    static func check(_ words: [String], shown: [String]? = nil, seconds: Int = 30) async throws(LabError) -> String {
         let result = try await run(words, seconds: seconds)
+        // Cancelled: then the program was ended by us, and says nothing of use.
+        guard !Task.isCancelled else { throw .refused("Cancelled.") }
         guard result.isSuccess else {
             let said = (result.errors + result.output).trimmingCharacters(in: .whitespacesAndNewlines)
             let why = result.code == 124 ? "no end after \(seconds) s. " : ""
-            throw .command(words: words, output: why + String(said.suffix(2_000)))
+            throw .command(words: shown ?? words, output: why + String(said.suffix(2_000)))
         }
         return result.output
     }

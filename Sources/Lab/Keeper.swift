@@ -68,7 +68,7 @@ struct Keeper: Sendable {
 
     @discardableResult
     func check(_ words: [String], seconds: Int = 30) async throws(LabError) -> String {
-        try await Command.check(try entering(words), seconds: seconds)
+        try await Command.check(try entering(words), shown: [member.name + ":"] + words, seconds: seconds)
     }
 
     /// Runs a shell script inside; it stops at the first failure.

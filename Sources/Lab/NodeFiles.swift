@@ -1,13 +1,12 @@
 import ClusterModel
 import Foundation
-import NodeIdentity
 
 /// The files that an administrator would put on each node.
 struct NodeFiles: Sendable {
     let lab: Lab
 
-    /// Folders, `node.yaml`, the SAN's secret, the node's identity and a hosts file.
-    func write(now: Date) throws(LabError) {
+    /// Folders, `node.yaml`, the SAN's secret and a hosts file.
+    func write() throws(LabError) {
         let folder = lab.folder
         for node in lab.nodes {
             try Files.makeFolder(folder.etc(node.name))

@@ -121,11 +121,16 @@ struct LabTests {
     func limit(rate: String) async throws {
         let limit = try #require(BitRate(rate))
         try await withLab(try LabDescription(prefix: "ltl", migrationLimit: limit)) { lab in
-            let limited = try await Self.bitsPerSecond(lab, from: "n1", to: "n2")
-            #expect(limited > 0.9 * Double(limit.bitsPerSecond) && limited < 1.1 * Double(limit.bitsPerSecond), "\(limited)")
-            // The other way too, and nowhere else.
-            let back = try await Self.bitsPerSecond(lab, from: "n2", to: "n1")
-            #expect(back > 0.9 * Double(limit.bitsPerSecond) && back < 1.1 * Double(limit.bitsPerSecond), "\(back)")
+            // Both ways, and nowhere else.
+            for (sender, receiver) in [("n1", "n2"), ("n2", "n1")] {
+                var measured: [Double] = []
+                // On a busy machine a stream may fall short of the link; it must never exceed it.
+                repeat {
+                    measured.append(try await Self.bitsPerSecond(lab, from: sender, to: receiver))
+                } while (measured.last ?? 0) < 0.9 * Double(limit.bitsPerSecond) && measured.count < 3
+                #expect((measured.max() ?? 0) > 0.9 * Double(limit.bitsPerSecond), "\(sender): \(measured)")
+                #expect((measured.max() ?? 0) < 1.1 * Double(limit.bitsPerSecond), "\(sender): \(measured)")
+            }
             let cluster = try await Self.bitsPerSecond(lab, from: "n1", to: "n2", on: .cluster)
             #expect(cluster > 1.5 * Double(limit.bitsPerSecond), "\(cluster)")
             try await lab.limit(to: nil)
