@@ -17,7 +17,7 @@ struct NodeFiles: Sendable {
             try Files.writeJSON(configuration(of: node), to: folder.etc(node.name) + "/node.yaml")
             try Files.write(Data((lab.record.credentials.secret + "\n").utf8), to: folder.etc(node.name) + "/san-secret", mode: 0o600)
         }
-        try writeIdentities(now: now)
+        try writeIdentities(now: Date())
         let hosts =
             ["127.0.0.1 localhost", "::1 localhost", "\(LabNetwork.sanAddress) san"]
             + lab.nodes.map { "\($0.address(on: .cluster) ?? "") \($0.name)" }

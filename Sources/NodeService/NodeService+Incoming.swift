@@ -230,7 +230,7 @@ extension NodeService {
             let disks = (try? await storage.visibleDisks()) ?? []
             return NodeFacts(
                 node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
-                machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
+                accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
                 memoryAvailableMiB: memory.available, bridges: HostFacts.bridges(), disks: disks,
                 machinesRunning: machines.values.count { $0.local != nil })
         } catch { throw translate(error, while: "Reading the facts of \(node)") }

@@ -37,7 +37,7 @@ func facts(
     available: Int = 8_192, bridges: [String] = ["br0"], disks: [DiskID] = [disk]
 ) -> NodeFacts {
     NodeFacts(
-        node: node, apusVersion: "0.1", qemuVersion: "7.2.22", acceleration: acceleration, machineTypes: types, cpuModels: cpus,
+        node: node, apusVersion: "0.1", qemuVersion: "7.2.22", acceleration: acceleration, accelerationEvidence: "A guest ran.", machineTypes: types, cpuModels: cpus,
         memoryTotalMiB: 16_384, memoryAvailableMiB: available, bridges: bridges, disks: disks, machinesRunning: 0)
 }
 

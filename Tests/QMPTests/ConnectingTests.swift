@@ -17,8 +17,9 @@ struct ConnectingTests {
         let start = clock.now
         let error = try await connectError("/tmp/apus-qmp-nothing-here.sock", within: .milliseconds(150))
         #expect(
-            error == .cannotConnect(
-                socketPath: "/tmp/apus-qmp-nothing-here.sock", .noListener(within: .milliseconds(150), errno: ENOENT)))
+            error
+                == .cannotConnect(
+                    socketPath: "/tmp/apus-qmp-nothing-here.sock", .noListener(within: .milliseconds(150), errno: ENOENT)))
         #expect((.milliseconds(50)..<Duration.seconds(3)).contains(clock.now - start))
         #expect(error.description.contains("No such file or directory") && error.description.contains("Check that this QEMU runs"))
     }
@@ -44,7 +45,8 @@ struct ConnectingTests {
         let long = "/tmp/" + String(repeating: "x", count: 200)
         #expect(try await connectError(long, within: .seconds(30)) == .cannotConnect(socketPath: long, .system(errno: ENAMETOOLONG)))
         #expect(try await connectError("", within: .seconds(30)) == .cannotConnect(socketPath: "", .system(errno: ENAMETOOLONG)))
-        #expect(try await connectError("/etc/passwd/x", within: .seconds(30)) == .cannotConnect(socketPath: "/etc/passwd/x", .system(errno: ENOTDIR)))
+        let inFile = "/etc/passwd/x"
+        #expect(try await connectError(inFile, within: .seconds(30)) == .cannotConnect(socketPath: inFile, .system(errno: ENOTDIR)))
         #expect(clock.now - start < .seconds(10))
     }
 
@@ -169,6 +171,7 @@ struct ConnectingTests {
         var clients = connected.makeAsyncIterator()
         let client = try #require(await clients.next())
         if byClosing { await client.close() } else { task.cancel() }
-        #expect(await task.value == (byClosing ? "closed" : QMPError.cancelled(command: "following the monitor at \(server.path)").description))
+        let cancelled = QMPError.cancelled(command: "following the monitor at \(server.path)")
+        #expect(await task.value == (byClosing ? "closed" : cancelled.description))
     }
 }

@@ -15,7 +15,8 @@ struct HostileInputTests {
     @Test(
         "Garbage instead of a greeting: refused with a reason",
         arguments: [
-            "SSH-2.0-OpenSSH_9.2p1", "{}", "[]", "null", "7", "\"QMP\"", "{\"QMP\": 5}", "{\"QMP\": {\"version\": {}, \"capabilities\": []}}",
+            "SSH-2.0-OpenSSH_9.2p1", "{}", "[]", "null", "7", #""QMP""#, #"{"QMP": 5}"#,
+            #"{"QMP": {"version": {}, "capabilities": []}}"#,
             #"{"QMP": {"version": {"qemu": {"major": 1e400, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}"#,
             #"{"QMP": {"version": {"qemu": {"major": "7", "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}"#,
             #"{"return": {}, "id": "1"}"#, #"{"error": {"class": "GenericError", "desc": "no"}}"#,
@@ -126,11 +127,12 @@ struct HostileInputTests {
         let server = try FakeMonitor { peer, _ in
             try peer.welcome()
             let first = try peer.command().id
-            for byte in Array("\(eventLine("STOP"))\r\n{\"return\": \(runningReply), \"id\": \"\(first)\"}\r\n".utf8) { try peer.send([byte]) }
+            let slowly = "\(eventLine("STOP"))\r\n" + #"{"return": \#(runningReply), "id": "\#(first)"}"# + "\r\n"
+            for byte in slowly.utf8 { try peer.send([byte]) }
             let second = try peer.command().id
             let third = try peer.command().id
-            try peer.send(
-                "{\"return\": \(runningReply), \"id\": \"\(third)\"}\n\(eventLine("RESUME"))\r\n{\"return\": \(runningReply), \"id\": \"\(second)\"}\n{\"ret")
+            let replies = [third, second].map { #"{"return": \#(runningReply), "id": "\#($0)"}"# }
+            try peer.send("\(replies[0])\n\(eventLine("RESUME"))\r\n\(replies[1])\n{\"ret")
             peer.untilClosed()
         }
         let client = try await QMPClient.connect(to: server.path, logger: quiet)

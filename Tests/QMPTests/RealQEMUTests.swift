@@ -85,6 +85,19 @@ struct RealQEMUTests {
         }
     }
 
+    @Test("More commands side by side than QEMU queues: each gets its own reply")
+    func manyAtOnce() async throws {
+        try await RealQEMU.run(["-machine", "none"]) { qemu in
+            try await withThrowingTaskGroup(of: (Int, String).self) { group in
+                for number in 0..<100 {
+                    // The human monitor's calculator.
+                    group.addTask { (number, try await qemu.client.execute(.humanMonitorCommand("print/d \(number)"))) }
+                }
+                for try await (number, reply) in group { #expect(reply == "\(number)\r\n") }
+            }
+        }
+    }
+
     private static let machine = ["-machine", "q35,accel=tcg", "-m", "64"]
 
     @Test("A real live migration: every event, in order, on both ends", arguments: ["tcp", "unix"])
@@ -125,9 +138,11 @@ struct RealQEMUTests {
                 let received = await destinationEvents.until(.migration(.completed))
 
                 let sent = (before + after).map(\.kind)
-                #expect(sent.filter { if case .migrationPass = $0 { false } else { true } } == [
-                    .migration(.setup), .migration(.active), .stop, .migration(.preSwitchover), .migration(.device), .migration(.completed),
-                ])
+                #expect(
+                    sent.filter { if case .migrationPass = $0 { false } else { true } } == [
+                        .migration(.setup), .migration(.active), .stop, .migration(.preSwitchover), .migration(.device),
+                        .migration(.completed),
+                    ])
                 let passes = sent.compactMap { if case .migrationPass(let pass) = $0 { pass } else { nil } }
                 #expect(passes.count >= 2 && passes == Array(1...max(passes.count, 1)))
                 #expect(received.map(\.kind) == [.migration(.setup), .migration(.active), .resume, .migration(.completed)])

@@ -9,6 +9,7 @@ extension NodeFacts: Described {
             .init("apusVersion", .text()),
             .init("qemuVersion", .text()),
             Schema.property("acceleration", Acceleration.self, "found by starting a tiny guest"),
+            .init("accelerationEvidence", .text(), "why this acceleration is used"),
             .init("machineTypes", .list(.text())),
             .init("cpuModels", .list(.text())),
             .init("memoryTotalMiB", .unsigned),

@@ -11,6 +11,8 @@ public struct NodeFacts: Hashable, Sendable, Codable {
     public var apusVersion: String
     public var qemuVersion: String
     public var acceleration: Acceleration
+    /// Why this acceleration is used: a sentence.
+    public var accelerationEvidence: String
     /// Versioned machine types of its QEMU.
     public var machineTypes: [String]
     /// CPU models its QEMU can run with this acceleration.
@@ -24,13 +26,15 @@ public struct NodeFacts: Hashable, Sendable, Codable {
     public var machinesRunning: Int
 
     public init(
-        node: NodeName, apusVersion: String, qemuVersion: String, acceleration: Acceleration, machineTypes: [String],
+        node: NodeName, apusVersion: String, qemuVersion: String, acceleration: Acceleration, accelerationEvidence: String,
+        machineTypes: [String],
         cpuModels: [String], memoryTotalMiB: Int, memoryAvailableMiB: Int, bridges: [String], disks: [DiskID], machinesRunning: Int
     ) {
         self.node = node
         self.apusVersion = apusVersion
         self.qemuVersion = qemuVersion
         self.acceleration = acceleration
+        self.accelerationEvidence = accelerationEvidence
         self.machineTypes = machineTypes
         self.cpuModels = cpuModels
         self.memoryTotalMiB = memoryTotalMiB

@@ -5,14 +5,26 @@ import QEMU
 /// What QEMU on this host can do, found once at start.
 struct HostCapabilities: Sendable {
     var machineUser: MachineUser
-    var acceleration: Acceleration
-    var qemuVersion: String
-    var machineTypes: [String]
-    var cpuModels: [String]
+    private let facts: QEMUFacts
 
+    var acceleration: Acceleration { facts.acceleration }
+    var evidence: String { facts.evidence }
+    var qemuVersion: String { facts.version }
+    var machineTypes: [String] { facts.machineTypes }
+    var cpuModels: [String] { facts.cpuModels }
+
+    /// - Throws: When there is no machine user, or QEMU cannot be asked.
     static func find(configuration: NodeConfiguration, logger: Logger) async throws -> HostCapabilities {
         let user = try MachineUser(named: configuration.machineUser)
-        return HostCapabilities(machineUser: user, acceleration: .tcg, qemuVersion: "7.2", machineTypes: ["pc-q35-7.2"], cpuModels: ["Nehalem", "max"])
+        let facts = try await QEMUFacts.discover(user: user, cache: configuration.directories.state + "/qemu-facts.json")
+        logger.notice(
+            "guests run with \(facts.acceleration.rawValue)", metadata: ["evidence": "\(facts.evidence)", "qemu": "\(facts.version)"])
+        return HostCapabilities(machineUser: user, facts: facts)
+    }
+
+    private init(machineUser: MachineUser, facts: QEMUFacts) {
+        self.machineUser = machineUser
+        self.facts = facts
     }
 }
 

@@ -69,17 +69,15 @@ extension QMPClient {
             }
             .withConnectedSocket(descriptor)
         connecting.whenFailure { greeted.fail($0) }
-        let timer = eventLoop.scheduleTask(in: ContinuousClock.now.duration(to: end).timeAmount) {
-            greeted.fail(NoGreeting.deadline)
-            connecting.whenSuccess { $0.close(promise: nil) }
-        }
+        // A promise keeps its first outcome, so a greeting that comes with the deadline is either taken or its connection closed.
+        greeted.futureResult.whenFailure { _ in connecting.whenSuccess { $0.close(promise: nil) } }
+        let timer = eventLoop.scheduleTask(in: ContinuousClock.now.duration(to: end).timeAmount) { greeted.fail(NoGreeting.deadline) }
         defer { timer.cancel() }
         do {
             return try await withTaskCancellationHandler {
                 try await greeted.futureResult.get()
             } onCancel: {
                 greeted.fail(NoGreeting.cancelled)
-                connecting.whenSuccess { $0.close(promise: nil) }
             }
         } catch NoGreeting.deadline {
             throw .cannotConnect(socketPath: socketPath, .noGreeting(within: deadline))

@@ -200,7 +200,7 @@ public actor QMPClient {
         case .success(.text(let id)): finish(id, with: .success(line))
         case .failure(.text(let id), let kind, let text):
             finish(id, with: .failure(.refused(class: kind, text: text, command: waiting[id]?.command ?? "")))
-        case .success(.foreign), .failure(.foreign, _, _): finish("", with: .success(line))
+        case .success(.foreign), .failure(.foreign, _, _): reportUnasked()
         case .failure(.absent, _, let text):
             // QEMU answers so when it cannot read what it was sent: which command was lost is unknown.
             throw QMPMessage.Invalid(reason: "an error names no command: \(text)")
@@ -216,9 +216,13 @@ public actor QMPClient {
         } else if abandoned.remove(id) != nil {
             logger.debug("A reply came after its command was given up.", metadata: ["monitor": "\(socketPath)"])
         } else {
-            // Most likely owed to the client that was connected before.
-            logger.warning("A reply to a command that was never sent was dropped.", metadata: ["monitor": "\(socketPath)"])
+            reportUnasked()
         }
+    }
+
+    /// Most likely the reply was owed to the client that was connected before.
+    private func reportUnasked() {
+        logger.warning("A reply to a command that was never sent was dropped.", metadata: ["monitor": "\(socketPath)"])
     }
 
     /// The first reason given counts.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Why a monitor connection ended.
-public enum QMPDisconnection: Error, Hashable, Sendable, CustomStringConvertible {
+public enum QMPDisconnection: Hashable, Sendable, CustomStringConvertible {
     /// ``QMPClient/close()``, or the last reference to the client was dropped.
     case closedByClient
     /// QEMU ended, or was killed.

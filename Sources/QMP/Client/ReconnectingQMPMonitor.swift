@@ -58,7 +58,11 @@ public struct ReconnectingQMPMonitor: Sendable {
                 pause = firstPause
                 await report(.connected(client, afterHole: hole))
                 for await event in events { await report(.event(event)) }
-                guard !Task.isCancelled else { throw .cancelled(command: "following the monitor at \(socketPath)") }
+                if Task.isCancelled {
+                    // The stream ended because of that; free the monitor for whoever comes next.
+                    await client.close()
+                    throw .cancelled(command: "following the monitor at \(socketPath)")
+                }
                 let ending = try await client.whenClosed()
                 await report(.disconnected(ending))
                 if ending == .closedByClient { return .closed }

@@ -115,6 +115,8 @@ extension QMPCommands {
 
 extension QMPCommand where Self == QMPCommands.Migrate {
     /// Starts sending to `uri`, for example "tcp:10.0.0.2:4444" or "unix:/run/x.sock". The reply means that it started.
+    ///
+    /// When QEMU refuses the URI, `queryMigrate` says ``QMPMigrationStatus/failed`` although nothing was tried (seen with 7.2).
     public static func migrate(to uri: String) -> Self { Self(uri: uri, resume: nil) }
     /// Goes on with a post-copy migration in ``QMPMigrationStatus/postcopyPaused``, after the destination's `migrateRecover`.
     public static func resumePostcopy(to uri: String) -> Self { Self(uri: uri, resume: true) }

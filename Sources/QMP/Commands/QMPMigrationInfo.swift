@@ -48,7 +48,8 @@ public enum QMPMigrationStatus: QMPNamedValue {
     public var isFinal: Bool { self == .completed || self == .failed || self == .cancelled }
 }
 
-/// Reply of `query-migrate`. On the destination most members stay nil.
+/// Reply of `query-migrate`. On the destination most members stay nil. There QEMU sends ``QMPEvent/Kind/resume`` before it says
+/// ``QMPMigrationStatus/completed`` (seen with 7.2).
 public struct QMPMigrationInfo: Hashable, Sendable, Decodable {
     public var status: QMPMigrationStatus
     /// Since the start; of the whole migration once it completed.

@@ -37,7 +37,9 @@ struct Transcript: Sendable {
                 }
                 ids[expected.id] = actual.id
             case .fromQEMU(var line):
-                for (recorded, actual) in ids { line = line.replacingOccurrences(of: #""id": "\#(recorded)""#, with: #""id": "\#(actual)""#) }
+                for (recorded, actual) in ids {
+                    line = line.replacingOccurrences(of: #""id": "\#(recorded)""#, with: #""id": "\#(actual)""#)
+                }
                 try peer.line(line)
             }
         }
