@@ -87,7 +87,7 @@ public struct LabBuilder: Sendable {
         try await san.start()
         progress("SAN: \(description.disks.count) disks at \(SAN.portal), \(lab.sanTarget)")
 
-        try NodeFiles(lab: lab).write(now: Date())
+        try NodeFiles(lab: lab).write()
         for node in lab.nodes {
             try await node.boot(limit: description.migrationLimit)
             progress("\(node.name): cluster \(node.address(on: .cluster) ?? ""), API \(node.apiSocket)")

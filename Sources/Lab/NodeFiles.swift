@@ -7,7 +7,7 @@ struct NodeFiles: Sendable {
     let lab: Lab
 
     /// Folders, `node.yaml`, the SAN's secret, the node's identity and a hosts file.
-    func write(now: Date) throws(LabError) {
+    func write() throws(LabError) {
         let folder = lab.folder
         for node in lab.nodes {
             try Files.makeFolder(folder.etc(node.name))
