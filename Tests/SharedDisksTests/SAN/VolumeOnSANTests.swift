@@ -130,7 +130,9 @@ struct VolumeOnSANTests {
     @Test("Two nodes change the owner in turn; each reads what the other wrote")
     func ownership() async throws {
         try await TestSAN.with([.init(serial: "A")]) { san in
-            let (a, b) = (try await ISCSISession.open(san.target()), try await ISCSISession.open(san.target(initiator: TestSAN.otherInitiator)))
+            let (a, b) = (
+                try await ISCSISession.open(san.target()), try await ISCSISession.open(san.target(initiator: TestSAN.otherInitiator))
+            )
             let volumeA = try await ClusterSharedVolume.initialize(
                 try await SharedDisk.attach(lunOne, of: a), label: "csv1", cluster: "lab")
             let volumeB = try await ClusterSharedVolume.open(try await SharedDisk.attach(lunOne, of: b))
