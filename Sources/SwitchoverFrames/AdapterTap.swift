@@ -25,8 +25,9 @@ public final class AdapterTap: Sendable {
     private struct State {
         var frames: [(sequence: UInt64, frame: SwitchoverFrame)] = []
         var bytes = 0
+        /// Every frame towards the guest counts, kept or not.
         var lastSequence: UInt64 = 0
-        var lastFromGuest: Int64?
+        var reading = ReadingProgress()
         /// Times of the guest's latest own frames, oldest first.
         var fromGuest: [Int64] = []
         var dropped = 0
@@ -105,24 +106,25 @@ public final class AdapterTap: Sendable {
     private func take(_ buffer: [UInt8], _ count: Int, _ info: cpacket_info) {
         guard info.towards_guest != 0 else {
             state.withLock { state in
-                state.lastFromGuest = info.microseconds
                 state.fromGuest.append(info.microseconds)
                 if state.fromGuest.count > 4_096 { state.fromGuest.removeFirst(2_048) }
             }
             return
         }
         let isWhole = Int(info.original_size) <= count && count > SwitchoverFrame.headerSize + SwitchoverFrame.ethernetSize
+        let isForOthers = !isWhole && count == SwitchoverFrame.headerSize + SwitchoverFrame.ethernetSize
         var bytes = Array(buffer[..<count])
         if info.has_vlan != 0 {
             bytes = SwitchoverFrame.insertingTag(protocol: info.vlan_tpid, control: info.vlan_tci, into: bytes)
         }
         let frame = SwitchoverFrame(microseconds: info.microseconds, bytes: bytes)
         state.withLock { state in
+            state.lastSequence += 1
+            state.reading.passed(info.microseconds)
             guard isWhole else {
-                state.dropped += 1
+                if !isForOthers { state.dropped += 1 }
                 return
             }
-            state.lastSequence += 1
             state.frames.append((state.lastSequence, frame))
             state.bytes += bytes.count
             guard state.frames.count > Self.frameLimit || state.bytes > Self.byteLimit else { return }
@@ -134,15 +136,55 @@ public final class AdapterTap: Sendable {
         }
     }
 
-    /// Frames to the guest since a moment, in order, that come after `sequence`.
+    /// Frames to the guest, in order, that come after `sequence`.
     ///
-    /// - Parameter cut: Microseconds since 1970. QEMU's event says when the guest had stopped; up to half a millisecond before that QEMU may
-    ///   have taken a frame that the guest did not see, so the caller passes a slightly earlier time.
-    public func frames(from cut: Int64, after sequence: UInt64 = 0) -> (frames: [SwitchoverFrame], last: UInt64) {
+    /// - Parameter time: Microseconds since 1970; earlier ones are left out.
+    public func frames(after sequence: UInt64, from time: Int64 = .min) -> (frames: [SwitchoverFrame], last: UInt64) {
         state.withLock { state in
-            let found = state.frames.filter { $0.sequence > sequence && $0.frame.microseconds >= cut }
+            let found = state.frames.filter { $0.sequence > sequence && $0.frame.microseconds >= time }
             return (found.map(\.frame), max(sequence, state.lastSequence))
         }
+    }
+
+    /// Notes how many frames QEMU has taken from the adapter so far. To be called now and then while the guest runs, so that at the switchover
+    /// it is known which frames QEMU had not taken.
+    public func noteReading() {
+        guard let taken = takenByQEMU() else { return }
+        let now = Self.now()
+        state.withLock { $0.reading.note(taken: taken, at: now) }
+    }
+
+    /// The last frame that the guest got, to be asked just after QEMU stopped it: what comes after it must be handed over.
+    ///
+    /// Under load QEMU is behind with reading, so the time of its STOP event does not tell: frames that passed the adapter tens of
+    /// milliseconds before may wait in it. The kernel counts what QEMU took; the rest it has not. If frames wait, QEMU took one more after the
+    /// guest stopped and keeps it (net/tap.c stops reading when a frame is not delivered), so that one is handed over too.
+    /// - Parameter stop: The time of QEMU's STOP event in microseconds since 1970.
+    /// - Returns: A sequence for ``frames(after:from:)``.
+    public func lastFrameSeen(stop: Int64) async -> UInt64 {
+        let taken = takenByQEMU()
+        // The reader is a little behind the kernel.
+        try? await Task.sleep(for: .milliseconds(1))
+        return state.withLock { $0.reading.lastSeen(taken: taken, stop: stop, passed: $0.lastSequence) }
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
+    }
+
+    /// Frames that left the adapter towards QEMU, or were dropped because its queue was full (tun.c counts a frame when it is read).
+    private func takenByQEMU() -> UInt64? {
+        func statistic(_ name: String) -> UInt64? {
+            guard let file = fopen("/sys/class/net/\(interface)/statistics/\(name)", "re") else { return nil }
+            defer { fclose(file) }
+            var line = [CChar](repeating: 0, count: 32)
+            guard fgets(&line, 32, file) != nil else { return nil }
+            return UInt64(String(decoding: line.prefix { $0 > 32 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        }
+        guard let packets = statistic("tx_packets"), let dropped = statistic("tx_dropped") else { return nil }
+        return packets &+ dropped
     }
 
     /// The guest's last own frame not later than a time.

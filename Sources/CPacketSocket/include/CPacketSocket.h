@@ -17,8 +17,8 @@ struct cpacket_info {
 // The size of the header before each frame: struct virtio_net_hdr, linux/virtio_net.h.
 #define CPACKET_VNET_HEADER 10
 
-// Opens a socket on an interface. Frames to the guest are received whole if they are for `mac` or for a group; of frames from the guest
-// only the first bytes; others not at all. Returns a descriptor, or -errno.
+// Opens a socket on an interface. Frames to the guest are received whole if they are for `mac` or for a group; of others, and of frames
+// from the guest, only the first bytes. Returns a descriptor, or -errno.
 int cpacket_open(const char *interface, const uint8_t mac[6], int receive_buffer_bytes);
 
 // Takes one frame without waiting. Returns its size, header included; -EAGAIN when there is none; else -errno.

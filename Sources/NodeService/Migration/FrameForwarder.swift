@@ -14,9 +14,6 @@ actor FrameForwarder {
     /// A guest that was silent for longer before the switchover gives nothing to measure a gap with.
     private static let measurableSilence: Int64 = 1_000_000
 
-    /// QEMU stamps STOP after it has stopped the vCPUs; a frame it took just before was not seen by the guest.
-    private static let margin: Int64 = 500
-
     private let taps: [(interface: String, tap: AdapterTap)]
     private let migration: UUID
     private let peer: any PeerOperations
@@ -33,16 +30,22 @@ actor FrameForwarder {
         self.logger = logger
     }
 
-    /// Frames since the cut that were not taken yet.
+    /// Looks how far QEMU is with reading; now and then while the guest runs.
+    func noteReading() { for (_, tap) in taps { tap.noteReading() } }
+
+    /// Finds out which frames the guest did not get, just after it stopped.
+    func mark(stop: Int64) async {
+        for (interface, tap) in taps where taken[interface] == nil { taken[interface] = await tap.lastFrameSeen(stop: stop) }
+    }
+
+    /// Frames that the guest did not get here and that were not taken yet.
     ///
-    /// - Parameters:
-    ///   - cut: The guest's stop in microseconds since 1970; nil, when QEMU did not tell, gives none.
-    ///   - groupFrames: Whether broadcasts and multicasts are wanted. Once the machine runs on the destination they reach it there.
-    func take(from cut: Int64?, groupFrames: Bool) -> [CapturedFrame] {
-        guard let cut else { return [] }
+    /// - Parameter groupFrames: Whether broadcasts and multicasts are wanted. Once the machine runs on the destination they reach it there.
+    func take(groupFrames: Bool) -> [CapturedFrame] {
         var frames: [CapturedFrame] = []
         for (interface, tap) in taps {
-            let (new, last) = tap.frames(from: cut - Self.margin, after: taken[interface] ?? 0)
+            guard let seen = taken[interface] else { continue }
+            let (new, last) = tap.frames(after: seen)
             taken[interface] = last
             let wanted = groupFrames ? new : new.filter { !SwitchoverFrame.isForGroup($0.bytes) }
             frames += wanted.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
@@ -54,19 +57,19 @@ actor FrameForwarder {
     /// The longest silence a peer of the guest saw: its last frame here, the blackout, its first frame there.
     func visibleGap(cut: Int64?, blackout: Duration?) async -> Duration? {
         guard let cut, let blackout else { return nil }
-        guard let last = taps.compactMap({ $0.tap.lastFrameFromGuest(until: cut + Self.margin) }).max(), cut - last < Self.measurableSilence
+        guard let last = taps.compactMap({ $0.tap.lastFrameFromGuest(until: cut) }).max(), cut - last < Self.measurableSilence
         else { return nil }
         let end = ContinuousClock.now + Self.firstFrameWait
         while firstFrame == nil, ContinuousClock.now < end {
-            await deliver(from: cut)
+            await deliver()
             try? await Task.sleep(for: .milliseconds(3))
         }
         return firstFrame.map { .microseconds(max(cut - last, 0)) + blackout + .milliseconds(Int64($0)) }
     }
 
-    private func deliver(from cut: Int64) async {
+    private func deliver() async {
         do {
-            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: take(from: cut, groupFrames: false)))
+            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: take(groupFrames: false)))
             if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
         } catch {
             logger.warning("frames could not be handed to the destination", metadata: ["migration": "\(migration)", "error": "\(error)"])
@@ -74,12 +77,12 @@ actor FrameForwarder {
     }
 
     /// Goes on delivering for a while, then lets go of the adapters.
-    func close(after time: Duration, cut: Int64? = nil) async {
+    func close(after time: Duration) async {
         guard !isClosed else { return }
         isClosed = true
         let end = ContinuousClock.now + time
-        while let cut, ContinuousClock.now < end {
-            let frames = take(from: cut, groupFrames: false)
+        while ContinuousClock.now < end {
+            let frames = take(groupFrames: false)
             if !frames.isEmpty { _ = try? await peer.deliverFrames(FrameDelivery(migration: migration, frames: frames)) }
             try? await Task.sleep(for: .milliseconds(5))
         }

@@ -86,11 +86,11 @@ actor IncomingMachine {
         let resumed = try await resumeTime(in: events)
         resumedAt = resumed
         let took = ContinuousClock.now - began
-        inject(frames)
+        await inject(frames)
         let already = Set(frames.map(\.bytes))
         for (interface, tap) in taps {
-            let missed = tap.frames(from: ordered - Self.flightTime).frames.filter { $0.microseconds < resumed }
-            inject(missed.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }.filter { !already.contains($0.bytes) })
+            let missed = tap.frames(after: 0, from: ordered - Self.flightTime).frames.filter { $0.microseconds < resumed }
+            await inject(missed.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }.filter { !already.contains($0.bytes) })
         }
         try await local.monitor.execute(.announceSelf())
         return took
@@ -117,18 +117,24 @@ actor IncomingMachine {
         }
     }
 
-    @discardableResult
-    func inject(_ frames: [CapturedFrame]) -> Int {
-        var count = 0
+    /// Hands the guest frames, a few at a time: after a long pause there may be more of them than its queues take at once.
+    func inject(_ frames: [CapturedFrame]) async {
         for (interface, group) in Dictionary(grouping: frames, by: \.interface) {
-            do {
-                count += try taps[interface]?.inject(group.map { [UInt8]($0.bytes) }) ?? 0
-            } catch {
-                logger.warning("frames could not be handed to the guest", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
+            guard let tap = taps[interface] else { continue }
+            var rest = group[...]
+            while !rest.isEmpty {
+                do { try tap.inject(rest.prefix(Self.burst).map { [UInt8]($0.bytes) }) } catch {
+                    logger.warning("frames could not be handed to the guest", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
+                    return
+                }
+                rest = rest.dropFirst(Self.burst)
+                if !rest.isEmpty { try? await Task.sleep(for: .milliseconds(2)) }
             }
         }
-        return count
     }
+
+    /// A guest's receive buffer holds about a hundred small datagrams.
+    private static let burst = 48
 
     /// From resumption to the guest's first own frame.
     var firstFrameMilliseconds: Double? {
