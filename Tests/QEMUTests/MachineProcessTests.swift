@@ -150,6 +150,35 @@ struct MachineProcessTests {
         #expect(throws: MachineProcessError.privilegedUser("root")) { try MachineUser(named: "root") }
     }
 
+    @Test("A secret reaches QEMU by a file that is gone afterwards, and is on no command line", arguments: [true, false])
+    func secrets(succeeds: Bool) async throws {
+        let bed = try await TestBed()
+        defer { bed.close() }
+        let folder = bed.machineFolder("web1")
+        let definition = Sample.definition(disks: 0)
+        var commandLine = try QEMUCommandLine(Sample.machine(definition), on: Sample.settings(for: definition, folder: folder.path))
+        // QEMU reads the file when it makes the object, and refuses to start if it cannot.
+        commandLine.arguments += ["-object", #"{"qom-type":"secret","id":"chap","file":"\#(folder.file("chap"))"}"#]
+        if !succeeds { commandLine.arguments += ["-device", "no-such-device"] }
+        commandLine.secrets = ["chap": "very-secret-word"]
+        do throws(MachineProcessError) {
+            let process = try await MachineProcess.start(commandLine, folder: folder, user: bed.user)
+            #expect(succeeds)
+            let shown = ProcessIdentity.arguments(of: process.processID)
+            #expect(shown.contains { $0.contains("chap") } && !shown.contains { $0.contains("very-secret-word") })
+            let environment = try? String(contentsOfFile: "/proc/\(process.processID)/environ", encoding: .utf8)
+            #expect(environment?.split(separator: "\0").map { $0.prefix { $0 != "=" } }.sorted() == ["HOME", "LC_ALL", "PATH"])
+            try await process.kill()
+        } catch {
+            #expect(!succeeds, "\(error)")
+            #expect(error.description.contains("no-such-device"), "\(error)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: folder.file("chap")))
+        // Without the file it would not have started: the secret was really read.
+        commandLine.secrets = [:]
+        await #expect(throws: MachineProcessError.self) { try await MachineProcess.start(commandLine, folder: folder, user: bed.user) }
+    }
+
     /// A symptom once seen: one start in some dozens hung between fork and execve, while other threads were being made, because the
     /// child called functions of the C library that take locks.
     @Test("Starting is not disturbed by what other threads do")
