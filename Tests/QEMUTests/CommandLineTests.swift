@@ -118,7 +118,8 @@ struct CommandLineTests {
         let definition = Sample.definition(machineType: "pc-i440fx-7.2", firmware: .uefi, disks: 2, vnc: true)
         var settings = Sample.settings(for: definition)
         settings.acceleration = .kvm
-        settings.firmwareVariables = .hostDevice(path: "/dev/disk/by-id/wwn-1", extent: Extent(disk: DiskID("L"), byteOffset: 1 << 20, byteCount: 1 << 20))
+        settings.firmwareVariables = .hostDevice(
+            path: "/dev/disk/by-id/wwn-1", extent: Extent(disk: DiskID("L"), byteOffset: 1 << 20, byteCount: 1 << 20))
         let commandLine = try QEMUCommandLine(Sample.machine(definition), on: settings)
         #expect(
             commandLine.options("-blockdev") == [

@@ -30,7 +30,9 @@ struct MachineProcessTests {
             #expect(fields["SigIgn"] != fields["SigBlk"] || fields["SigBlk"] == "0000000000000000")
             #expect(fields["PPid"] != "\(getpid())", "it would die or become a zombie with us")
             let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processID)/fd")
-            let targets = descriptors.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process.processID)/fd/\($0)") }
+            let targets = descriptors.compactMap {
+                try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process.processID)/fd/\($0)")
+            }
             #expect(!targets.contains("/etc/hostname"))
             #expect(targets.contains(process.folder.log))
             // It may make sockets in its folder, but not replace what the node service wrote.
@@ -102,7 +104,9 @@ struct MachineProcessTests {
             // Same number and start, but a process that is no machine: this one.
             let own = try #require(ProcessIdentity.current(getpid()))
             #expect(try adopted(with: "\(own.processID) \(own.startTicks)\n") == nil)
-            for text in ["", "\n", "0 0\n", "1 1\n", "-1 5\n", "\(identity.processID)\n", "a b\n", "99999999999999 1\n", "2 -3\n", record + record] {
+            for text in [
+                "", "\n", "0 0\n", "1 1\n", "-1 5\n", "\(identity.processID)\n", "a b\n", "99999999999999 1\n", "2 -3\n", record + record,
+            ] {
                 #expect(try adopted(with: text) == nil, "\(text)")
             }
             #expect(try adopted(with: record) != nil)

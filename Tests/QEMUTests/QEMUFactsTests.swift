@@ -60,7 +60,12 @@ struct QEMUFactsTests {
         #expect(try await QEMUFacts.discover(user: nil, cache: cache).version == facts.version)
     }
 
-    @Test("Answers that make no sense are no answers", arguments: ["", "{}", "[]\n[]", #"{"QMP":{"version":{"qemu":{"major":7,"minor":2,"micro":22}}}}"#, "{\"return\":[],\"id\":\"query-machines\"}", String(repeating: "[", count: 10_000)])
+    @Test(
+        "Answers that make no sense are no answers",
+        arguments: [
+            "", "{}", "[]\n[]", #"{"QMP":{"version":{"qemu":{"major":7,"minor":2,"micro":22}}}}"#,
+            "{\"return\":[],\"id\":\"query-machines\"}", String(repeating: "[", count: 10_000),
+        ])
     func hostileAnswers(text: String) {
         #expect(QEMUAnswers(lines: text) == nil)
     }

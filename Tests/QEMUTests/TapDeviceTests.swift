@@ -19,7 +19,10 @@ struct TapDeviceTests {
             _ = try runHere("/sbin/ip", "link", "set", "br0", "mtu", "9000", "up")
             try tap.createBlocking(bridge: "br0", mac: Self.mac, user: bed.user)
             let shown = try runHere("/sbin/ip", "-d", "link", "show", tap.name)
-            for fact in ["mtu 9000", "master br0", ",UP", "fe:54:00:12:34:56", "type tap", "vnet_hdr on", "persist on", "user apus-qemu", "addrgenmode none"] {
+            for fact in [
+                "mtu 9000", "master br0", ",UP", "fe:54:00:12:34:56", "type tap", "vnet_hdr on", "persist on", "user apus-qemu",
+                "addrgenmode none",
+            ] {
                 #expect(shown.contains(fact), "\(fact): \(shown)")
             }
             // Left over from a node service that crashed: taken over, also when it hangs on another bridge.
