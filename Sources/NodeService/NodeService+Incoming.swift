@@ -232,7 +232,8 @@ extension NodeService {
                 node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
                 accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
                 memoryAvailableMiB: memory.available, bridges: HostFacts.bridges(), disks: disks,
-                machinesRunning: machines.values.count { $0.local != nil })
+                machinesRunning: machines.values.count { $0.local != nil },
+                acceptsPostCopy: HostFacts.acceptsPostCopy())
         } catch { throw translate(error, while: "Reading the facts of \(node)") }
     }
 }

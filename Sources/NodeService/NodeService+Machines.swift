@@ -6,6 +6,7 @@ import MigrationRules
 import NodeClient
 import QEMU
 import QMP
+import VMDefinitions
 
 extension NodeService {
     // MARK: Looking
@@ -83,6 +84,7 @@ extension NodeService {
     public func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus {
         let definition = request.definition
         let name = definition.name
+        do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
         if machines[name] != nil { throw error(.refused, "There is a virtual machine \(name) already.") }
         if (try await machines()).contains(where: { $0.machine.name == name || $0.machine.definition.id == definition.id }) {
             throw error(.refused, "There is a virtual machine called \(name), or with the uuid \(definition.id), already.")
