@@ -17,7 +17,7 @@ struct ReadingProgress: Hashable, Sendable {
     }
 
     /// A look is judged when our reader has certainly caught up with it.
-    private static let settle: Int64 = 50_000
+    private static let settle: Int64 = 20_000
     private static let keep = 8_192
     /// QEMU stamps STOP after it stopped the vCPUs; a frame it took just before did not reach the guest.
     private static let margin: Int64 = 500
@@ -55,8 +55,6 @@ struct ReadingProgress: Hashable, Sendable {
     ///   - taken: The kernel's count after the guest stopped; nil when it could not be read.
     ///   - passed: The sequence of the last frame seen.
     mutating func lastSeen(taken: UInt64?, stop: Int64, passed: UInt64) -> UInt64 {
-        for look in open { learn(look) }
-        open = []
         let byTime = sequence(at: stop - Self.margin) ?? passed
         guard let taken, let offset else { return byTime }
         let byCount = Int64(bitPattern: taken) &- offset
