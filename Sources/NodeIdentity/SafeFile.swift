@@ -57,7 +57,7 @@ enum SafeFile {
         }
         guard count > 0 else { throw .unreadable(path: path, reason: "it is empty") }
         guard count <= largest else { throw .unreadable(path: path, reason: "it is larger than \(largest >> 10) KiB") }
-        guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
+        guard let text = String(validating: bytes[..<count], as: UTF8.self), !bytes[..<count].contains(0) else {
             throw .unreadable(path: path, reason: "it holds bytes that are no text")
         }
         return (text, status.st_mode & 0o7777)
