@@ -33,7 +33,7 @@ public final class FrameInjector: Sendable {
     ///   - mac: The guest's Ethernet address, six bytes.
     public init(interface: String, mac: [UInt8]) throws(FrameError) {
         guest = mac
-        capture = try PacketCapture(interface: interface, guest: mac, filter: CPACKET_GROUPS_TO_GUEST, sink: Sink())
+        capture = try PacketCapture(interface: interface, guest: mac, filter: .groupsToGuest, sink: Sink())
     }
 
     deinit { stop() }

@@ -33,7 +33,7 @@ public final class FrameRecorder: Sendable {
     /// - Throws: ``FrameError/invalidAddress(_:)``, ``FrameError/cannotOpen(interface:reason:)``.
     public init(interface: String, mac: [UInt8], frameLimit: Int = 4_096, byteLimit: Int = 16 << 20) throws(FrameError) {
         capture = try PacketCapture(
-            interface: interface, guest: mac, filter: CPACKET_TO_GUEST,
+            interface: interface, guest: mac, filter: .toGuest,
             sink: Sink(guest: mac, store: FrameStore(frameLimit: max(1, frameLimit), byteLimit: max(65_536, byteLimit))))
     }
 

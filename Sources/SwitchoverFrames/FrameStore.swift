@@ -23,6 +23,7 @@ struct FrameStore: Sendable {
     private var bytes = 0
     private var sequence: UInt64 = 0
     private var evicted: [Mark] = []
+    private static let evictedLimit = 65_536
 
     /// What is kept of a frame that had to go.
     private struct Mark: Sendable {
@@ -64,7 +65,7 @@ struct FrameStore: Sendable {
         head += 1
         bytes -= frame.bytes.count
         evicted.append(Mark(sequence: frame.sequence, ordinal: frame.ordinal, microseconds: frame.microseconds))
-        // Twice the limit at most, so that the cut is rare.
-        if evicted.count > 2 * frameLimit { evicted.removeFirst(evicted.count - frameLimit) }
+        // Half at a time, so that it is rare.
+        if evicted.count > Self.evictedLimit { evicted.removeFirst(Self.evictedLimit / 2) }
     }
 }

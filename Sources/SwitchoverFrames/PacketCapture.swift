@@ -31,7 +31,7 @@ final class PacketCapture<Sink: FrameSink>: Sendable {
     private static var gathering: Int32 { 5 }
     private static var longestSleep: Int32 { 1_000 }
 
-    init(interface: String, guest: [UInt8], filter: cpacket_filter, sink: Sink) throws(FrameError) {
+    init(interface: String, guest: [UInt8], filter: PacketSocket.Filter, sink: Sink) throws(FrameError) {
         let socket = try PacketSocket(interface: interface, guest: guest, filter: filter)
         let wake = cpacket_open_event()
         guard wake >= 0 else { throw .cannotOpen(interface: interface, reason: reason(wake)) }

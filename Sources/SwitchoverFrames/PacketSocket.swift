@@ -16,11 +16,24 @@ struct PacketSocket: ~Copyable, @unchecked Sendable {
     private let index: Int32
     private let buffer: UnsafeMutableRawBufferPointer
 
+    /// What the kernel lets through, see CPacketSocket.h.
+    enum Filter {
+        case toGuest
+        case groupsToGuest
+
+        var value: cpacket_filter {
+            switch self {
+            case .toGuest: CPACKET_TO_GUEST
+            case .groupsToGuest: CPACKET_GROUPS_TO_GUEST
+            }
+        }
+    }
+
     /// - Throws: ``FrameError/cannotOpen(interface:reason:)``.
-    init(interface: String, guest: [UInt8], filter: cpacket_filter) throws(FrameError) {
+    init(interface: String, guest: [UInt8], filter: Filter) throws(FrameError) {
         guard EthernetFrame.isStation(guest) else { throw .invalidAddress(guest) }
         var index: Int32 = 0
-        let socket = cpacket_open(interface, guest, filter, &index)
+        let socket = cpacket_open(interface, guest, filter.value, &index)
         guard socket >= 0 else { throw .cannotOpen(interface: interface, reason: reason(socket)) }
         let counters = cpacket_open_counters()
         guard counters >= 0 else {
