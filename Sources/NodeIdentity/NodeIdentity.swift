@@ -50,6 +50,10 @@ public struct NodeIdentity: Hashable, Sendable {
     /// The `dir=` of QEMU's `tls-creds-x509`.
     public let qemuFolder: String
 
+    /// The `priority=` of QEMU's `tls-creds-x509` (GnuTLS priority string): TLS 1.3 only. Why no cipher is named is in
+    /// Docs/decisions/tls-for-memory-streams.md.
+    public static let streamPriority = "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+
     /// Loads the folder that ``NodeCredentials/write(to:machineGroup:)`` wrote and checks all of it, QEMU's part included.
     ///
     /// - Parameters:
