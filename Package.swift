@@ -122,7 +122,7 @@ let package = Package(
         .testTarget(name: "NodeIdentityTests", dependencies: ["NodeIdentity", subprocess], swiftSettings: strict),
         .testTarget(
             name: "NodeServerTests",
-            dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", logging, subprocess],
+            dependencies: ["apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeServer", argumentParser, logging],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(

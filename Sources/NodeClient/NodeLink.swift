@@ -136,6 +136,8 @@ final class NodeLink: Sendable {
         configuration.timeout.connect = .seconds(1)
         // Whoever wants another attempt makes another call; a refused connection is an answer.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // A call that finds all connections busy waits no longer than for a new one, one second; so let there be enough.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(120)
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only

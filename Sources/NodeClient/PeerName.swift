@@ -43,7 +43,7 @@ enum PeerName: Sendable, CustomStringConvertible {
         switch error {
         case .deadlineExceeded, .readTimeout:
             return APIError(.timeout, "\(self) did not answer within \(Self.text(deadline)). What was asked may still be going on there.")
-        case .connectTimeout: return unreachable("it does not take the connection within a second")
+        case .connectTimeout, .getConnectionFromPoolTimeout: return unreachable("it does not take the connection within a second")
         case .tlsHandshakeTimeout: return unreachable("it does not finish the TLS handshake")
         case .remoteConnectionClosed: return unreachable("it closed the connection before it answered")
         case .cancelled: return APIError(.failed, "The call was cancelled before \(self) answered.")

@@ -57,10 +57,14 @@ enum RawHTTP {
             let count = recv(descriptor, &buffer, buffer.count, 0)
             return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
         }
-        func readAll() async -> String {
+        /// Everything until the server closes or falls silent, or until `mark` has come.
+        func readAll(until mark: String? = nil) async -> String {
             await Self.apart {
                 var text = ""
-                while let more = self.readSome() { text += more }
+                while let more = self.readSome() {
+                    text += more
+                    if let mark, text.contains(mark) { break }
+                }
                 return text
             }
         }
