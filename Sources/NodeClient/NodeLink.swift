@@ -144,18 +144,22 @@ final class NodeLink: Sendable {
         return configuration
     }
 
+    /// The certificates of a node, or of an administrator where the folder is one.
     private static func clientTLS(identity: String) throws(APIError) -> TLSConfiguration {
         do {
+            let holder = FileManager.default.fileExists(atPath: identity + "/node-cert.pem") ? "node" : "admin"
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.minimumTLSVersion = .tlsv13
             configuration.certificateVerification = .fullVerification
             configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(identity + "/ca-cert.pem"))
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(identity + "/node-cert.pem").map { .certificate($0) }
-            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity + "/node-key.pem", format: .pem))
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(identity + "/\(holder)-cert.pem").map { .certificate($0) }
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity + "/\(holder)-key.pem", format: .pem))
             return configuration
         } catch {
             throw APIError(
-                .failed, "The certificates in \(identity) cannot be read: \(error). Expected are ca-cert.pem, node-cert.pem and node-key.pem.")
+                .failed,
+                "The certificates in \(identity) cannot be read: \(error). Expected are ca-cert.pem with node-cert.pem and node-key.pem, "
+                    + "or with admin-cert.pem and admin-key.pem.")
         }
     }
 }

@@ -21,7 +21,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --node: folder with ca-cert.pem, node-cert.pem and node-key.pem. (default: /etc/apus/identity)", valueName: "folder"),
+            "With --node: folder with your certificate and key, a node's or an administrator's. (default: /etc/apus/identity)", valueName: "folder"),
         completion: .directory)
     var identity: String?
 

@@ -44,6 +44,11 @@ struct MutualTLSTests {
             let error = await #expect(throws: APIError.self) { try await client.resumeIncoming(Samples.resume) }
             #expect(error?.code == .forbidden)
             #expect(await server.node.asked == ["machines()"])
+
+            let command = await CommandRun.apus(
+                ["vm", "list", "--node", "127.0.0.1:\(port)", "--identity", certificates.administrator], socket: "")
+            #expect(command.status == 0, "\(command.errors)")
+            #expect(command.output.contains("web"))
         }
     }
 
@@ -90,6 +95,21 @@ struct MutualTLSTests {
             #expect((status == 0) == succeeds, "\(text)")
             #expect(text.contains("isCoordinator") == succeeds)
             #expect(await server.node.asked.isEmpty != succeeds)
+        }
+    }
+
+    @Test("The certificate for memory streams does not open the API, although it names a node")
+    func memoryStream() async throws {
+        try await Self.withServer { server, certificates, port in
+            let streams = certificates.n2 + "/qemu"
+            for (file, copy) in [("client-cert.pem", "node-cert.pem"), ("client-key.pem", "node-key.pem")] {
+                try FileManager.default.copyItem(atPath: "\(streams)/\(file)", toPath: "\(streams)/\(copy)")
+            }
+            try FileManager.default.removeItem(atPath: streams + "/ca-cert.pem")
+            try FileManager.default.copyItem(atPath: certificates.n1 + "/ca-cert.pem", toPath: streams + "/ca-cert.pem")
+            let error = await #expect(throws: APIError.self) { try await Self.client(port, as: streams).nodes() }
+            #expect(error?.code == .unreachable)
+            #expect(await server.node.asked.isEmpty)
         }
     }
 
