@@ -17,14 +17,15 @@ final class NodeLink: Sendable {
     private let base: String
 
     init(socketPath: String) {
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.configuration())
+        // Taking a connection on a socket is the kernel's work; the time is for a host too busy to schedule us.
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.configuration(connectTimeout: .seconds(5)))
         peer = .socket(socketPath)
         let host = socketPath.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? socketPath
         base = "http+unix://\(host)"
     }
 
-    init(address: String, port: Int, node: NodeName?, identity: String) throws(APIError) {
-        var configuration = Self.configuration()
+    init(address: String, port: Int, node: NodeName?, identity: String, connectTimeout: Duration) throws(APIError) {
+        var configuration = Self.configuration(connectTimeout: connectTimeout)
         configuration.tlsConfiguration = try Self.clientTLS(identity: identity)
         // One connection more than calls under way, so that the calls of a switchover never wait for a handshake.
         configuration.connectionPool.preWarmedHTTP1ConnectionCount = 1
@@ -131,12 +132,12 @@ final class NodeLink: Sendable {
         do { return try await operation() } catch { throw peer.apiError(for: error, deadline: deadline) }
     }
 
-    private static func configuration() -> HTTPClient.Configuration {
+    private static func configuration(connectTimeout: Duration) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .seconds(1)
+        configuration.timeout.connect = TimeAmount(connectTimeout)
         // Whoever wants another attempt makes another call; a refused connection is an answer.
         configuration.connectionPool.retryConnectionEstablishment = false
-        // A call that finds all connections busy waits no longer than for a new one, one second; so let there be enough.
+        // A call that finds all connections busy waits no longer than for a new one; so let there be enough.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(120)
         configuration.redirectConfiguration = .disallow

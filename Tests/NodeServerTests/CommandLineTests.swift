@@ -4,7 +4,7 @@ import Foundation
 import NodeServer
 import Testing
 
-@Suite("The apus command", .timeLimit(.minutes(1)))
+@Suite("The apus command", .serialized, .timeLimit(.minutes(1)))
 struct CommandLineTests {
     @Test(
         "Commands that ask one thing print it for people, and as JSON",
@@ -77,7 +77,10 @@ struct CommandLineTests {
     func migrate() async throws {
         try await RunningServer.with { server in
             async let run = CommandRun.apus(
-                ["vm", "migrate", "web", "--to", "n2", "--max-blackout", "250ms", "--bandwidth", "1Gbit", "--post-copy", "--no-auto-converge"],
+                [
+                    "vm", "migrate", "web", "--to", "n2", "--max-blackout", "250ms", "--bandwidth", "1Gbit", "--post-copy",
+                    "--no-auto-converge",
+                ],
                 socket: server.socketPath)
             #expect(await server.node.waitForFollowers(1))
             await server.node.finishStreams()
@@ -161,7 +164,8 @@ struct CommandLineTests {
             let definition = "name: web\nmemory: 512 MiB\ndisks:\n  - name: root\n    size: 1 GiB\n"
             let file = server.folder + "/web.yaml"
             try Data(definition.utf8).write(to: URL(fileURLWithPath: file))
-            let fromFile = await CommandRun.apus(["vm", "create", file, "--volume", "csv1", "--image", "/srv/a.raw"], socket: server.socketPath)
+            let fromFile = await CommandRun.apus(
+                ["vm", "create", file, "--volume", "csv1", "--image", "/srv/a.raw"], socket: server.socketPath)
             #expect(fromFile.status == 0, "\(fromFile.errors)")
             #expect(fromFile.output.contains("apus vm start web"))
             let fromInput = await CommandRun.apus(["vm", "create", "-"], socket: server.socketPath, input: definition)
@@ -186,7 +190,8 @@ struct CommandLineTests {
             let check = await CommandRun.run("/bin/bash", ["-n"], input: run.output)
             #expect(check.status == 0, "\(check.text)")
             try await RunningServer.with { server in
-                let script = run.output + "\nCOMP_WORDS=(apus vm start ''); COMP_CWORD=3; COMP_LINE='apus vm start '; COMP_POINT=14; "
+                let script =
+                    run.output + "\nCOMP_WORDS=(apus vm start ''); COMP_CWORD=3; COMP_LINE='apus vm start '; COMP_POINT=14; "
                     + "_apus; echo \"found: ${COMPREPLY[*]}\"\n"
                 let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
                 let path = URL(fileURLWithPath: tests).deletingLastPathComponent().path + ":/usr/bin:/bin"
@@ -200,7 +205,8 @@ struct CommandLineTests {
     @Test("Every command has help with an example")
     func help() async throws {
         let commands = [
-            "", "vm", "vm list", "vm show", "vm create", "vm start", "vm stop", "vm delete", "vm migrate", "migration", "migration list", "node",
+            "", "vm", "vm list", "vm show", "vm create", "vm start", "vm stop", "vm delete", "vm migrate", "migration", "migration list",
+            "node",
             "node list", "disk", "disk list", "disk init", "completion", "version",
         ]
         for command in commands {

@@ -20,7 +20,8 @@ enum CommandRun {
 
     /// Standard output and standard error apart. With a mark, the program gets Ctrl-C once that stands on its standard error.
     static func runApart(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = "", interruptAfter mark: String? = nil
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = "",
+        interruptAfter mark: String? = nil
     ) async -> (status: Int32, output: String, errors: String) {
         await withCheckedContinuation { continuation in
             // A thread of its own: waiting for a process on those that run tasks would stop the server that it talks to.
@@ -53,7 +54,9 @@ enum CommandRun {
                 complaint += errors.fileHandleForReading.readDataToEndOfFile()
                 process.waitUntilExit()
                 continuation.resume(
-                    returning: (process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: complaint, as: UTF8.self)))
+                    returning: (
+                        process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: complaint, as: UTF8.self)
+                    ))
             }.start()
         }
     }

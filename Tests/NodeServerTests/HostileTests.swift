@@ -7,6 +7,13 @@ import Testing
 
 @Suite("Hostile and careless clients", .timeLimit(.minutes(1)))
 struct HostileTests {
+    private static func order(to destination: String, kind: String, blackout: String) -> String {
+        """
+        {"vm": "web", "destination": "\(destination)", "kind": "\(kind)", "maxBlackoutMilliseconds": \(blackout), \
+        "autoConverge": true, "postCopy": false}
+        """
+    }
+
     /// The request, the status it gets, and a part of the explanation.
     static let requests: [(bytes: String, status: Int, text: String)] = [
         (RawHTTP.get("/"), 404, "openapi.json"),
@@ -29,24 +36,9 @@ struct HostileTests {
         (RawHTTP.post("/v1/disks/initialize", "{\"disk\": \"a\", \"label\": \"b\", \"force\": null}"), 400, "force: true or false"),
         (RawHTTP.post("/v1/disks/initialize", "\u{0}\u{1}"), 400, "not valid JSON"),
         (RawHTTP.post("/v1/disks/initialize", String(repeating: "[", count: 100_000)), 400, ""),
-        (
-            RawHTTP.post(
-                "/v1/machines/web/migration",
-                "{\"vm\":\"web\",\"destination\":\"n2\",\"kind\":\"live\",\"maxBlackoutMilliseconds\":1e99,\"autoConverge\":true,\"postCopy\":false}"),
-            400, "out of range"
-        ),
-        (
-            RawHTTP.post(
-                "/v1/machines/web/migration",
-                "{\"vm\":\"web\",\"destination\":\"N 2\",\"kind\":\"live\",\"maxBlackoutMilliseconds\":300,\"autoConverge\":true,\"postCopy\":false}"),
-            400, "is no node name"
-        ),
-        (
-            RawHTTP.post(
-                "/v1/machines/web/migration",
-                "{\"vm\":\"web\",\"destination\":\"n2\",\"kind\":\"teleport\",\"maxBlackoutMilliseconds\":300,\"autoConverge\":true,\"postCopy\":false}"),
-            400, "kind"
-        ),
+        (RawHTTP.post("/v1/machines/web/migration", order(to: "n2", kind: "live", blackout: "1e99")), 400, "out of range"),
+        (RawHTTP.post("/v1/machines/web/migration", order(to: "N 2", kind: "live", blackout: "300")), 400, "is no node name"),
+        (RawHTTP.post("/v1/machines/web/migration", order(to: "n2", kind: "teleport", blackout: "300")), 400, "kind"),
         ("nonsense\r\n\r\n", 400, ""),
         ("GET /v1/nodes HTTP/1.1\r\ncontent-length: -5\r\n\r\n", 400, ""),
         ("GET /v1/nodes HTTP/1.1\r\nx: " + String(repeating: "y", count: 200_000) + "\r\n\r\n", 400, ""),

@@ -1,13 +1,14 @@
 import Foundation
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// Bytes to a Unix socket and back, without any care for HTTP. Nothing waits longer than a few seconds.
 enum RawHTTP {
     static func post(_ path: String, _ body: String, type: String = "application/json") -> String {
-        "POST \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \(type)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+        "POST \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \(type)\r\n"
+            + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
     }
     static func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" }
 

@@ -73,12 +73,13 @@ enum Samples {
     static let error = APIError(.refused, "web already runs on n2.", node: n1)
 
     /// A value for every place in the table that takes or gives one, and every case of the enums that have them.
-    static let all: [any Described] = values + [
-        VMStatus(machine: machine, state: .stopped, owner: nil, epoch: 0), FrameReply(firstFrameMilliseconds: nil),
-        CreateMachineRequest(definition: definition), Firmware.bios, Firmware.uefi,
-        Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
-        DiskContent.damaged("both headers are unreadable"),
-    ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
+    static let all: [any Described] =
+        values + [
+            VMStatus(machine: machine, state: .stopped, owner: nil, epoch: 0), FrameReply(firstFrameMilliseconds: nil),
+            CreateMachineRequest(definition: definition), Firmware.bios, Firmware.uefi,
+            Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
+            DiskContent.damaged("both headers are unreadable"),
+        ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
         + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases
 
     private static let values: [any Described] = [

@@ -25,10 +25,12 @@ struct TextTests {
     func times(milliseconds: Double, text: String) { #expect(Units.milliseconds(milliseconds) == text) }
 
     @Test(
-        "What operators write for a time", arguments: [("300ms", 300), ("1.5s", 1_500), ("2 min", 120_000), ("1MS", 1), ("60min", 3_600_000)])
+        "What operators write for a time",
+        arguments: [("300ms", 300), ("1.5s", 1_500), ("2 min", 120_000), ("1MS", 1), ("60min", 3_600_000)])
     func readTimes(text: String, milliseconds: Int) throws { #expect(try Units.parseMilliseconds(text) == milliseconds) }
 
-    @Test("What is no time", arguments: ["", "300", "ms", "-1ms", "0ms", "61min", "1e9ms", "1h", "0x10ms", "1..5s", "999999999999999999999s"])
+    @Test(
+        "What is no time", arguments: ["", "300", "ms", "-1ms", "0ms", "61min", "1e9ms", "1h", "0x10ms", "1..5s", "999999999999999999999s"])
     func refusedTimes(text: String) { #expect(throws: ValidationError.self) { try Units.parseMilliseconds(text) } }
 
     @Test(
@@ -52,7 +54,8 @@ struct TextTests {
     @Test(
         "Addresses of nodes",
         arguments: [
-            ("10.71.0.2", "10.71.0.2", 7_060), ("n2:7061", "n2", 7_061), ("[fd00::2]:7061", "fd00::2", 7_061), ("[fd00::2]", "fd00::2", 7_060),
+            ("10.71.0.2", "10.71.0.2", 7_060), ("n2:7061", "n2", 7_061), ("[fd00::2]:7061", "fd00::2", 7_061),
+            ("[fd00::2]", "fd00::2", 7_060),
             ("fd00::2", "fd00::2", 7_060),
         ])
     func addresses(text: String, address: String, port: Int) throws {
@@ -61,7 +64,9 @@ struct TextTests {
         #expect(parsed.port == port)
     }
 
-    @Test("What is no address", arguments: ["", ":7060", "n2:", "n2:0", "n2:65536", "n2:x", "[fd00::2", "[::1]x", "a b", "n2/../x", "user@n2"])
+    @Test(
+        "What is no address",
+        arguments: ["", ":7060", "n2:", "n2:0", "n2:65536", "n2:x", "[fd00::2", "[::1]x", "a b", "n2/../x", "user@n2"])
     func refusedAddresses(text: String) { #expect(throws: ValidationError.self) { try ConnectionOptions.parse(address: text) } }
 
     @Test("The bar shows the pass, the rest and what to expect, and fits the terminal")
