@@ -108,7 +108,7 @@ extension NodeService {
         return nil
     }
 
-    private func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
+    func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
         guard let local = entry.local, let expected = entry.stored.incoming else { return nil }
         let machine = IncomingMachine(
             offer: IncomingOffer(

@@ -253,7 +253,7 @@ extension NodeService {
         for (name, extent) in machine.extents { disks[name] = try await storage.attachment(of: extent) }
         var variables: DiskAttachment?
         if let extent = machine.firmwareVariables { variables = try await storage.attachment(of: extent) }
-        try await makeAdapters(of: machine)
+        try await makeAdapters(of: machine, areUp: !incoming)
         do {
             let folder = machineFolder(machine.name)
             let commandLine = try QEMUCommandLine(
@@ -274,9 +274,9 @@ extension NodeService {
         }
     }
 
-    private func makeAdapters(of machine: VirtualMachine) async throws {
+    private func makeAdapters(of machine: VirtualMachine, areUp: Bool) async throws {
         for (index, interface) in machine.definition.interfaces.enumerated() {
-            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser)
+            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isUp: areUp)
         }
     }
 

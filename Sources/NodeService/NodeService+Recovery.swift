@@ -226,10 +226,11 @@ extension NodeService {
     }
 
     private func runReceived(_ name: VMName) async throws {
-        guard let entry = machines[name], let local = entry.local else { return }
-        try await local.run()
+        guard let entry = machines[name], let expected = entry.stored.incoming,
+            let machine = incoming[expected.migration] ?? adoptedIncoming(expected.migration, entry)
+        else { return }
+        _ = try await machine.run(frames: [])
         try await becomeOwner(name)
-        try await local.monitor.execute(.announceSelf())
         logger.notice("the record names this node: runs", metadata: ["vm": "\(name)"])
     }
 

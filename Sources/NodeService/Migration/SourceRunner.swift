@@ -117,9 +117,7 @@ actor SourceRunner {
     private func pump(_ events: AsyncStream<QMPEvent>) async {
         for await event in events {
             switch event.kind {
-            case .stop:
-                cut = event.microsecondsSince1970
-                if let cut { await frames?.mark(stop: cut) }
+            case .stop: cut = event.microsecondsSince1970
             case .migration(let status):
                 switch status {
                 case .preSwitchover: tell(.reachedPreSwitchover)
@@ -154,7 +152,6 @@ actor SourceRunner {
             if rules.phase == .transferring || rules.phase == .postCopy, let statistics = await transfer.statistics() {
                 tell(.statistics(statistics))
             }
-            await frames?.noteReading()
             tell(.tick)
             try? await Task.sleep(for: .milliseconds(50))
         }
@@ -257,7 +254,7 @@ actor SourceRunner {
         await tools.hold.wait(at: "resuming")
         let end = ContinuousClock.now + SourceTools.resumePatience
         while !Task.isCancelled {
-            let first = await frames?.take(groupFrames: true) ?? []
+            let first = await frames?.take(from: cut) ?? []
             do {
                 let reply = try await tools.peer.resumeIncoming(ResumeRequest(migration: id, epoch: epoch, frames: first))
                 if let returned = reply.returnedEpoch {
@@ -317,7 +314,7 @@ actor SourceRunner {
 
     /// After a machine has moved, frames keep arriving at its old port until the switches have learned the new one.
     func forwardLateFrames() async {
-        await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero)
+        await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero, cut: cut)
     }
 
     // MARK: The record
