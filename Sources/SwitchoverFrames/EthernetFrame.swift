@@ -1,5 +1,5 @@
 /// What is in the bytes that travel between two taps: a `virtio_net_hdr` of 10 bytes (VIRTIO 1.2 section 5.1.6, the legacy form that
-/// PACKET_VNET_HDR uses), then an Ethernet frame. Both are in the byte order of this machine's architecture and of the network.
+/// PACKET_VNET_HDR uses; in the byte order of the hosts, which is little endian on all that Apus runs on), then an Ethernet frame.
 enum EthernetFrame {
     static let headerLength = 10
     /// `virtio_net_hdr` and the two addresses and the type.
@@ -55,7 +55,7 @@ enum EthernetFrame {
         static let checksumStart = 6
         static let checksumOffset = 8
 
-        static func value(_ bytes: [UInt8], _ field: Int) -> Int { Int(UInt16(littleEndian: UInt16(bytes[field]) | UInt16(bytes[field + 1]) << 8)) }
+        static func value(_ bytes: [UInt8], _ field: Int) -> Int { Int(bytes[field]) | Int(bytes[field + 1]) << 8 }
 
         static func move(_ bytes: inout [UInt8], field: Int, by distance: UInt16) {
             let (moved, overflow) = UInt16(truncatingIfNeeded: value(bytes, field)).addingReportingOverflow(distance)

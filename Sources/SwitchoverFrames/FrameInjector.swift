@@ -50,7 +50,8 @@ public final class FrameInjector: Sendable {
             // An address of nobody (locally administered, all zero) and a type for experiments (IEEE 802): should a guest see it, it
             // drops it.
             let nobody: [UInt8] = [0x02, 0, 0, 0, 0, 0]
-            let lost = [UInt8](repeating: 0, count: EthernetFrame.headerLength) + nobody + nobody + [0x88, 0xb5] + [UInt8](repeating: 0, count: 46)
+            let header = [UInt8](repeating: 0, count: EthernetFrame.headerLength)
+            let lost = header + nobody + nobody + [0x88, 0xb5] + [UInt8](repeating: 0, count: 46)
             let answer = socket.send(lost)
             guard answer == 0 else { throw .cannotWrite(interface: interface, written: 0, reason: reason(answer)) }
             sink.isArmed = true

@@ -153,6 +153,8 @@ struct HostileFolderTests {
         #expect(throws: IdentityError.self) { try CertificateAuthority.load(from: folder.path + "/a", now: issuedAt) }
     }
 
-    @Test("Bytes that are no certificate name nobody", arguments: [[], [0x30], [0x30, 0x84, 0xff, 0xff, 0xff, 0xff], [UInt8](repeating: 0, count: 500)])
+    @Test(
+        "Bytes that are no certificate name nobody",
+        arguments: [[], [0x30], [0x30, 0x84, 0xff, 0xff, 0xff, 0xff], [UInt8](repeating: 0, count: 500)])
     func holderOfNothing(bytes: [UInt8]) { #expect(Holder(der: bytes) == nil) }
 }

@@ -45,7 +45,8 @@ struct MemoryStreamTests {
         for machine in [source, destination] {
             try machine.execute("migrate-set-parameters", ["tls-creds": "tls0"])
             if test.channels > 0 {
-                try machine.execute("migrate-set-capabilities", ["capabilities": [["capability": "multifd", "state": true] as [String: Any]]])
+                let multifd: [String: Any] = ["capability": "multifd", "state": true]
+                try machine.execute("migrate-set-capabilities", ["capabilities": [multifd]])
                 try machine.execute("migrate-set-parameters", ["multifd-channels": test.channels])
             }
         }

@@ -17,7 +17,8 @@ struct OpenSSLTests {
         "Chains are confirmed for the purposes they are meant for, and no others",
         arguments: [
             ("ca-cert.pem", "node-cert.pem", "sslserver", true), ("ca-cert.pem", "node-cert.pem", "sslclient", true),
-            ("qemu/ca-cert.pem", "qemu/server-cert.pem", "sslserver", true), ("qemu/ca-cert.pem", "qemu/client-cert.pem", "sslclient", true),
+            ("qemu/ca-cert.pem", "qemu/server-cert.pem", "sslserver", true),
+            ("qemu/ca-cert.pem", "qemu/client-cert.pem", "sslclient", true),
             ("ca-cert.pem", "admin-cert.pem", "sslclient", true), ("ca-cert.pem", "admin-cert.pem", "sslserver", false),
             // The two roots keep their worlds apart.
             ("ca-cert.pem", "qemu/client-cert.pem", "sslclient", false), ("qemu/ca-cert.pem", "node-cert.pem", "sslclient", false),

@@ -10,7 +10,9 @@ let broadcast = [UInt8](repeating: 0xff, count: 6)
 let allNodes: [UInt8] = [0x33, 0x33, 0, 0, 0, 1]
 
 /// An Ethernet frame without `virtio_net_hdr`; its payload starts with `number`.
-func frame(to destination: [UInt8], from source: [UInt8] = peer, type: [UInt8] = [0x88, 0xb5], number: UInt32 = 0, length: Int = 60) -> [UInt8] {
+func frame(
+    to destination: [UInt8], from source: [UInt8] = peer, type: [UInt8] = [0x88, 0xb5], number: UInt32 = 0, length: Int = 60
+) -> [UInt8] {
     let head = destination + source + type + withUnsafeBytes(of: number.bigEndian) { Array($0) }
     return head + [UInt8](repeating: 0, count: max(0, length - head.count))
 }

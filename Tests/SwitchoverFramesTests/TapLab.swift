@@ -45,7 +45,8 @@ struct TapLab: Sendable {
     private static func ip(_ arguments: String...) async throws { try await run(arguments) }
 
     private static func run(_ arguments: [String]) async throws {
-        let result = try await Subprocess.run(.name("ip"), arguments: Arguments(arguments), output: .discarded, error: .string(limit: 4_096))
+        let result = try await Subprocess.run(
+            .name("ip"), arguments: Arguments(arguments), output: .discarded, error: .string(limit: 4_096))
         guard result.terminationStatus.isSuccess else {
             throw Failure(description: "ip \(arguments.joined(separator: " ")): \(result.standardError)")
         }
