@@ -1,7 +1,7 @@
 /// Where a target is and how to log in to it.
 public struct ISCSITarget: Hashable, Sendable {
     /// One-way CHAP (RFC 7143 section 12.1.3): the target checks the initiator.
-    public struct Credentials: Hashable, Sendable {
+    public struct Credentials: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
         public var user: String
         /// 12 to 255 bytes: RFC 7143 asks for at least 96 random bits.
         public var secret: String
@@ -9,6 +9,10 @@ public struct ISCSITarget: Hashable, Sendable {
             self.user = user
             self.secret = secret
         }
+        // However a target ends up in a log, its secret does not.
+        public var description: String { "\(user) (secret withheld)" }
+        public var debugDescription: String { description }
+        public var customMirror: Mirror { Mirror(self, children: ["user": user]) }
     }
 
     /// `ADDRESS:PORT`; an IPv6 address stands in brackets.

@@ -1,4 +1,5 @@
 import CISCSI
+import Foundation
 import SCSI
 
 /// A request that the session's thread has taken up. Belongs to that thread.
@@ -14,7 +15,7 @@ final class PendingRequest {
     var order: UInt64 = 0
     private var isAnswered = false
     private var task: UnsafeMutablePointer<scsi_task>?
-    private var buffer: UnsafeMutableBufferPointer<UInt8>?
+    private var buffer: UnsafeMutableRawBufferPointer?
 
     init(_ request: SessionRequest, loop: SessionLoop) {
         self.request = request
@@ -60,16 +61,17 @@ final class PendingRequest {
         else { return false }
         self.task = task
         if count > 0 {
-            let buffer = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: count)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
             self.buffer = buffer
             if case .toDevice(let data) = command.transfer {
-                _ = buffer.initialize(fromContentsOf: data)
+                buffer.copyBytes(from: data)
             } else {
-                buffer.initialize(repeating: 0)
-                guard scsi_task_add_data_in_buffer(task, length, buffer.baseAddress) == 0 else { return false }
+                // A target that sends less than it says must not make us hand out what was in this memory before.
+                if let start = buffer.baseAddress { memset(start, 0, count) }
+                guard scsi_task_add_data_in_buffer(task, length, bytes(of: buffer)) == 0 else { return false }
             }
         }
-        var outgoing = iscsi_data(size: count, data: buffer?.baseAddress)
+        var outgoing = iscsi_data(size: count, data: buffer.flatMap(bytes(of:)))
         let me = Unmanaged.passUnretained(self).toOpaque()
         let result =
             if direction == SCSI_XFER_WRITE, count > 0 {
@@ -80,6 +82,10 @@ final class PendingRequest {
             }
         isSent = result == 0
         return isSent
+    }
+
+    private func bytes(of buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutablePointer<UInt8>? {
+        buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
     }
 
     /// libiscsi is done with the buffer.
@@ -97,7 +103,7 @@ final class PendingRequest {
             reply.sense = sense(of: task.pointee)
         } else if case .command(let command) = request.work, case .fromDevice(let asked) = command.transfer, let buffer {
             let missing = task.pointee.residual_status == SCSI_RESIDUAL_UNDERFLOW ? min(Int(clamping: task.pointee.residual), asked) : 0
-            reply.data = [UInt8](UnsafeBufferPointer(rebasing: buffer[..<(asked - missing)]))
+            reply.data = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<(asked - missing)]))
         }
         answer(.success(reply))
     }

@@ -6,7 +6,7 @@ import NodeIdentity
 struct NodeFiles: Sendable {
     let lab: Lab
 
-    /// Folders, `node.yaml`, the SAN's secret and a hosts file.
+    /// Folders, `node.yaml`, the SAN's secret, the node's identity and a hosts file.
     func write() throws(LabError) {
         let folder = lab.folder
         for node in lab.nodes {

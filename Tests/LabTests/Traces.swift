@@ -36,9 +36,11 @@ struct Traces: CustomStringConvertible {
 
     /// The network namespaces that the lab's members live in now.
     static func networkNamespaces(prefix: String) -> Set<UInt64> {
+        // A keeper that has just been started is still in ours.
         Set(
             list("/proc").filter { $0.allSatisfy(\.isNumber) && text("/proc/\($0)/cgroup").contains("/apus-lab/\(prefix)/") }
-                .compactMap { inode("/proc/\($0)/ns/net") })
+                .compactMap { inode("/proc/\($0)/ns/net") }
+        ).subtracting([inode("/proc/self/ns/net")].compactMap { $0 })
     }
 
     private static func inode(_ path: String) -> UInt64? {

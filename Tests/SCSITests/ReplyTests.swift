@@ -20,7 +20,8 @@ struct ReplyTests {
         #expect(luns.unreachableCount == 2 && !luns.isTruncated)
     }
 
-    @Test("REPORT LUNS: a list that claims more than there is", arguments: ["ffffffff 00000000 0003000000000000 0004", "00000010 00000000"])
+    @Test(
+        "REPORT LUNS: a list that claims more than there is", arguments: ["ffffffff 00000000 0003000000000000 0004", "00000010 00000000"])
     func truncatedLUNs(raw: String) throws { #expect(try ReportedLUNs(parsing: bytes(raw)).isTruncated) }
 
     @Test("READ CAPACITY(16): geometry and provisioning")

@@ -33,7 +33,8 @@ public struct UnitSerialNumber: Hashable, Sendable {
 public struct DeviceIdentification: Hashable, Sendable {
     public struct Designator: Hashable, Sendable {
         public enum Kind: Hashable, Sendable {
-            case vendorSpecific, t10Vendor, eui64, naa, relativePort, portGroup, unitGroup, md5, scsiName, other(UInt8)
+            case vendorSpecific, t10Vendor, eui64, naa, relativePort, portGroup, unitGroup, md5, scsiName
+            case other(UInt8)
         }
         public enum Association: UInt8, Hashable, Sendable { case logicalUnit, targetPort, targetDevice, reserved }
         public var kind: Kind

@@ -61,7 +61,8 @@ struct DiskInspection: Sendable {
             return .damaged("both partition tables are unreadable, although it has the header of a Cluster Shared Volume")
         }
         // Initialising got as far as the header and not as far as a table: it was empty then, and nobody has used it since.
-        if slots.header?.state == .preparing, isAllZero(head), ForeignContent.recognise(head: head, tail: tail, byteCount: disk.byteCount) == nil
+        if slots.header?.state == .preparing, isAllZero(head),
+            ForeignContent.recognise(head: head, tail: tail, byteCount: disk.byteCount) == nil
         {
             return .empty
         }

@@ -5,17 +5,17 @@ extension SharedDisk {
     /// How many commands bulk work keeps under way: enough to hide the round trip, few enough to leave the disk to the machines.
     private static let bulkDepth = 4
 
-    /// Makes a run of bytes read as zeros.
+    /// Makes a run of bytes read as zeros, durably.
     ///
-    /// A thin disk that promises zeros gives the space back (WRITE SAME with UNMAP). Elsewhere each chunk is read first and written only
-    /// if something is there: a fresh disk stays as it is, and reading costs no more than writing.
+    /// A thin disk that promises zeros gives the space back: WRITE SAME with UNMAP leaves zeros whether it frees a block or writes it
+    /// (SBC-3 5.47). Elsewhere each chunk is read first and written only if something is there: a fresh disk stays as it is, and reading
+    /// costs no more than writing.
     /// - Parameter progress: Bytes done so far; called from the task that called this function.
     func zero(
         byteOffset: UInt64, count: UInt64, progress: (UInt64) -> Void = { _ in }
     ) async throws(SharedDiskError) {
-        if capacity.isThin, capacity.unmappedReadsZero {
-            // Refused or not, what is below makes sure; it finds zeros quickly where this worked.
-            do { try await unmap(byteOffset: byteOffset, count: count) } catch .refused {}
+        if capacity.isThin, capacity.unmappedReadsZero, try await unmap(byteOffset: byteOffset, count: count, progress: progress) {
+            return try await synchronize()
         }
         try await inChunks(byteOffset: byteOffset, count: count, progress: progress) { offset, size throws(SharedDiskError) in
             guard !isAllZero(try await read(byteOffset: offset, count: size)) else { return }
@@ -24,20 +24,26 @@ extension SharedDisk {
         try await synchronize()
     }
 
-    private func unmap(byteOffset: UInt64, count: UInt64) async throws(SharedDiskError) {
+    /// False when the device does not do it after all.
+    private func unmap(byteOffset: UInt64, count: UInt64, progress: (UInt64) -> Void) async throws(SharedDiskError) -> Bool {
         let block = UInt64(blockByteCount)
         // 1 GiB a command where the device names no limit: short enough to be answered in time.
         let most = min(limits.maximumWriteSameBlocks ?? .max, (1 << 30) / block)
         let zeros = [UInt8](repeating: 0, count: blockByteCount)
-        var at = byteOffset / block
-        let end = at + count / block
+        let start = byteOffset / block
+        let end = start + count / block
+        var at = start
         while at < end {
             let blocks = min(most, end - at)
-            _ = try await unit.run(
-                .writeSame16(at: at, blockCount: UInt32(clamping: blocks), data: zeros, unmap: true),
-                until: .now.advanced(by: commandLimit))
+            do throws(SharedDiskError) {
+                _ = try await unit.run(
+                    .writeSame16(at: at, blockCount: UInt32(clamping: blocks), data: zeros, unmap: true),
+                    until: .now.advanced(by: commandLimit))
+            } catch .refused(_, _, .checkCondition, let sense?) where sense.key == .illegalRequest { return false }
             at += blocks
+            progress((at - start) * block)
         }
+        return true
     }
 
     /// Runs `body` over consecutive chunks, some at a time; the first error ends it.

@@ -18,7 +18,6 @@ extension SharedDisk {
     public func read(byteOffset: UInt64, count: Int) async throws(SharedDiskError) -> [UInt8] {
         try check(byteOffset, UInt64(clamping: count))
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
         while bytes.count < count {
             let size = min(chunkByteCount, count - bytes.count)
             let command = SCSICommand.read16(
@@ -30,6 +29,7 @@ extension SharedDisk {
                     disk: id.description,
                     MalformedData(subject: "READ(16) data", problem: "\(reply.data.count) bytes came instead of \(size)"))
             }
+            if size == count { return reply.data }
             bytes += reply.data
         }
         return bytes

@@ -78,8 +78,8 @@ private final class ImageFile: Sendable {
     private func readNow(at offset: UInt64, count: Int) -> Result<[UInt8], ImageError> {
         var problem: ImageError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count {
-                let got = pread(descriptor, buffer.baseAddress! + filled, count - filled, off_t(clamping: offset) + off_t(filled))
+            while filled < count, let start = buffer.baseAddress {
+                let got = pread(descriptor, start + filled, count - filled, off_t(clamping: offset) + off_t(filled))
                 if got < 0, errno == EINTR { continue }
                 guard got > 0 else {
                     problem = .unreadable(path: path, reason: got < 0 ? Self.systemMessage() : "it became shorter while it was read")

@@ -35,7 +35,8 @@ public enum VolumeError: Error, Hashable, CustomStringConvertible {
         case .tooSmall(let id, let count, let needed):
             "\(id) has \(size(count)); a Cluster Shared Volume needs at least \(size(needed))."
         case .invalidLabel(let text):
-            "\"\(text)\" is no volume label: use 1 to 63 lower-case letters, digits and hyphens, starting and ending with a letter or digit."
+            "\"\(text)\" is no volume label: use 1 to 63 lower-case letters, digits and hyphens, "
+                + "starting and ending with a letter or digit."
         case .invalidClusterName(let text): "\"\(text)\" is no cluster name: use 1 to 127 bytes without control characters."
         case .invalidExtentName(let name, let reason): "An extent cannot be called \"\(name)\": \(reason)."
         case .duplicateExtent(let name, let volume): "\(volume) has an extent \(name) already."

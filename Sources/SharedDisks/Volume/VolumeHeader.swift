@@ -72,8 +72,9 @@ struct VolumeHeaderSlots: Sendable {
     init(parsing bytes: [UInt8]) {
         slots = [0, Int(VolumeLayout.stride)].map { start in
             Result { () throws(MalformedData) in
-                try VolumeHeader(parsing: try ByteReader(bytes, subject: "The volume header").slice(
-                    at: start, count: VolumeLayout.structureByteCount))
+                try VolumeHeader(
+                    parsing: try ByteReader(bytes, subject: "The volume header").slice(
+                        at: start, count: VolumeLayout.structureByteCount))
             }
         }
     }

@@ -10,7 +10,9 @@ struct IdentityTests {
 
     static func bytes(_ digits: String) -> [UInt8] {
         let digits = Array(digits.utf8)
-        return stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16) }
+        return stride(from: 0, to: digits.count, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        }
     }
     static func naa(_ digits: String) -> Designator { Designator(kind: .naa, bytes: bytes(digits)) }
     static let t10 = Designator(kind: .t10Vendor, bytes: Array("APUSLUN00000001\0\0\0".utf8))

@@ -12,10 +12,12 @@ struct OwnershipTests {
     static let nodes = [NodeName(unchecked: "node-a"), NodeName(unchecked: "node-b")]
     static func record(_ epoch: UInt64) -> OwnershipRecord { OwnershipRecord(vmID: vm, owner: nodes[Int(epoch % 2)], epoch: epoch) }
 
-    @Test("What is encoded is decoded", arguments: [
-        OwnershipCopy.blank, .owned(record(1)), .owned(record(.max)), .released(epoch: 9),
-        .owned(OwnershipRecord(vmID: vm, owner: NodeName(unchecked: String(repeating: "n", count: 63)), epoch: 2)),
-    ])
+    @Test(
+        "What is encoded is decoded",
+        arguments: [
+            OwnershipCopy.blank, .owned(record(1)), .owned(record(.max)), .released(epoch: 9),
+            .owned(OwnershipRecord(vmID: vm, owner: NodeName(unchecked: String(repeating: "n", count: 63)), epoch: 2)),
+        ])
     func roundTrip(copy: OwnershipCopy) {
         let bytes = copy.encoded(volume: Self.volume, slot: 7)
         #expect(bytes.count == 512)
@@ -43,14 +45,17 @@ struct OwnershipTests {
         if case .unreadable = OwnershipCopy(parsing: bytes.sealed()[...], volume: Self.volume, slot: 7) {} else { Issue.record("believed") }
     }
 
-    @Test("Which copy counts", arguments: [
-        (.blank, .blank, .free(lastEpoch: 0), 0), (.owned(record(1)), .blank, .owned(record(1)), 1),
-        (.owned(record(3)), .owned(record(2)), .owned(record(3)), 1), (.owned(record(3)), .owned(record(4)), .owned(record(4)), 0),
-        (.owned(record(3)), .unreadable("torn"), .owned(record(3)), 1), (.unreadable("torn"), .owned(record(4)), .owned(record(4)), 0),
-        (.owned(record(3)), .released(epoch: 4), .free(lastEpoch: 4), 0), (.owned(record(5)), .released(epoch: 4), .owned(record(5)), 1),
-        (.unreadable("torn"), .blank, .unreadable("torn"), 0), (.unreadable("a"), .unreadable("b"), .unreadable("a"), 0),
-        (.owned(record(3)), .released(epoch: 3), .unreadable("its copies contradict each other at epoch 3"), 1),
-    ] as [(OwnershipCopy, OwnershipCopy, OwnershipCopies.Meaning, Int)])
+    @Test(
+        "Which copy counts",
+        arguments: [
+            (.blank, .blank, .free(lastEpoch: 0), 0), (.owned(record(1)), .blank, .owned(record(1)), 1),
+            (.owned(record(3)), .owned(record(2)), .owned(record(3)), 1), (.owned(record(3)), .owned(record(4)), .owned(record(4)), 0),
+            (.owned(record(3)), .unreadable("torn"), .owned(record(3)), 1), (.unreadable("torn"), .owned(record(4)), .owned(record(4)), 0),
+            (.owned(record(3)), .released(epoch: 4), .free(lastEpoch: 4), 0),
+            (.owned(record(5)), .released(epoch: 4), .owned(record(5)), 1),
+            (.unreadable("torn"), .blank, .unreadable("torn"), 0), (.unreadable("a"), .unreadable("b"), .unreadable("a"), 0),
+            (.owned(record(3)), .released(epoch: 3), .unreadable("its copies contradict each other at epoch 3"), 1),
+        ] as [(OwnershipCopy, OwnershipCopy, OwnershipCopies.Meaning, Int)])
     func meaning(first: OwnershipCopy, second: OwnershipCopy, expected: OwnershipCopies.Meaning, next: Int) {
         let copies = OwnershipCopies(copies: [first, second])
         #expect(copies.meaning == expected)
@@ -136,7 +141,8 @@ struct OwnershipTests {
         try await volume.writeOwnership(slot, Self.record(3))
     }
 
-    @Test("A fenced node's write certainly did not happen", arguments: [SCSIReply.attention(0x2a03), SCSIReply(status: .reservationConflict)])
+    @Test(
+        "A fenced node's write certainly did not happen", arguments: [SCSIReply.attention(0x2a03), SCSIReply(status: .reservationConflict)])
     func fenced(answer: SCSIReply) async throws {
         let (target, volume, slot) = try await Self.claimed()
         // The first answer is for the read that looks at the slot.

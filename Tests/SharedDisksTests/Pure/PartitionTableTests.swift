@@ -27,7 +27,8 @@ struct PartitionTableTests {
             let unit = UInt64((1 << 20) / blockByteCount)
             let first = UInt64(17 + index) * unit
             table.partitions.append(
-                .init(slot: index + 1, type: VolumeLayout.extentType, id: UUID(), firstBlock: first, lastBlock: first + unit - 1, name: name))
+                .init(
+                    slot: index + 1, type: VolumeLayout.extentType, id: UUID(), firstBlock: first, lastBlock: first + unit - 1, name: name))
         }
         return table
     }
@@ -84,7 +85,9 @@ struct PartitionTableTests {
         #expect(throws: MalformedData.self) { try PartitionTableHeader(parsing: block[...], at: 1, blockCount: table.blockCount) }
     }
 
-    @Test("Entries that overlap, run backwards or leave the usable blocks", arguments: [(0, 99), (3_000, 2_999), (34_816, 34_816), (0, .max)] as [(UInt64, UInt64)])
+    @Test(
+        "Entries that overlap, run backwards or leave the usable blocks",
+        arguments: [(0, 99), (3_000, 2_999), (34_816, 34_816), (0, .max)] as [(UInt64, UInt64)])
     func hostileEntries(first: UInt64, last: UInt64) throws {
         let table = Self.table(blockByteCount: 512)
         var hostile = table

@@ -13,12 +13,15 @@ struct VolumeTests {
         return (target, try await ClusterSharedVolume.initialize(disk, label: "csv1", cluster: "lab"))
     }
 
-    @Test("Signatures are recognised", arguments: [
-        (0, "LUKS\u{ba}", nil), (0, "XFSB", "an XFS file system"), (65_600, "_BHRfS_M", "a btrfs file system"),
-        (512, "LABELONE", "an LVM2 physical volume"), (4_086, "SWAPSPACE2", "a Linux swap space"), (3, "NTFS    ", "an NTFS file system"),
-        (32_769, "CD001", "an ISO 9660 image"), (82, "FAT32   ", "a FAT32 file system"), (700_000, "x", "data of an unknown kind"),
-        (33_554_431, "x", "data of an unknown kind"), (32_505_856, "x", "data of an unknown kind"),
-    ] as [(Int, String, String?)])
+    @Test(
+        "Signatures are recognised",
+        arguments: [
+            (0, "LUKS\u{ba}", nil), (0, "XFSB", "an XFS file system"), (65_600, "_BHRfS_M", "a btrfs file system"),
+            (512, "LABELONE", "an LVM2 physical volume"), (4_086, "SWAPSPACE2", "a Linux swap space"),
+            (3, "NTFS    ", "an NTFS file system"),
+            (32_769, "CD001", "an ISO 9660 image"), (82, "FAT32   ", "a FAT32 file system"), (700_000, "x", "data of an unknown kind"),
+            (33_554_431, "x", "data of an unknown kind"), (32_505_856, "x", "data of an unknown kind"),
+        ] as [(Int, String, String?)])
     func signatures(offset: Int, text: String, expected: String?) async throws {
         var unit = MemoryTarget.disk(mebibytes: 32)
         let bytes = text.unicodeScalars.map { UInt8($0.value) }
@@ -32,11 +35,14 @@ struct VolumeTests {
         #expect(target.bytes() == unit.bytes)
     }
 
-    @Test("Binary signatures", arguments: [
-        (0, [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe], "LUKS"), (4_096, [0xfc, 0x4e, 0x2b, 0xa9], "RAID"), (0, [0x51, 0x46, 0x49, 0xfb], "qcow2"),
-        (131_072, [0x0c, 0xb1, 0xba, 0, 0, 0, 0, 0], "ZFS"), (33_554_432 - 8_192, [0xfc, 0x4e, 0x2b, 0xa9], "RAID"),
-        (33_554_432 - 65_536, [0xfc, 0x4e, 0x2b, 0xa9], "RAID"), (510, [0x55, 0xaa], "boot sector"),
-    ] as [(Int, [UInt8], String)])
+    @Test(
+        "Binary signatures",
+        arguments: [
+            (0, [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe], "LUKS"), (4_096, [0xfc, 0x4e, 0x2b, 0xa9], "RAID"),
+            (0, [0x51, 0x46, 0x49, 0xfb], "qcow2"),
+            (131_072, [0x0c, 0xb1, 0xba, 0, 0, 0, 0, 0], "ZFS"), (33_554_432 - 8_192, [0xfc, 0x4e, 0x2b, 0xa9], "RAID"),
+            (33_554_432 - 65_536, [0xfc, 0x4e, 0x2b, 0xa9], "RAID"), (510, [0x55, 0xaa], "boot sector"),
+        ] as [(Int, [UInt8], String)])
     func binarySignatures(offset: Int, magic: [UInt8], expected: String) {
         var bytes = [UInt8](repeating: 0, count: 32 << 20)
         bytes.replaceSubrange(offset..<offset + magic.count, with: magic)
@@ -126,10 +132,13 @@ struct VolumeTests {
         Issue.record("initialising never ended")
     }
 
-    @Test("Damage is told from emptiness", arguments: [
-        ([0..<1 << 20, 31 << 20..<32 << 20], true), ([1 << 20..<(1 << 20) + 8_192], true), ([512..<1_024], false), ([31 << 20..<32 << 20], false),
-        ([1 << 20..<(1 << 20) + 512], false),
-    ] as [([Range<Int>], Bool)])
+    @Test(
+        "Damage is told from emptiness",
+        arguments: [
+            ([0..<1 << 20, 31 << 20..<32 << 20], true), ([1 << 20..<(1 << 20) + 8_192], true), ([512..<1_024], false),
+            ([31 << 20..<32 << 20], false),
+            ([1 << 20..<(1 << 20) + 512], false),
+        ] as [([Range<Int>], Bool)])
     func damage(zeroed: [Range<Int>], isFatal: Bool) async throws {
         let (target, volume) = try await Self.make()
         target.edit { unit in for range in zeroed { unit.bytes.replaceSubrange(range, with: repeatElement(0, count: range.count)) } }
@@ -168,7 +177,9 @@ struct VolumeTests {
             try await volume.allocate(name: "vm2/disk0", byteCount: 11 << 20)
         }
         await #expect(throws: VolumeError.unknownExtent("vm1/disk0", volume: "csv1")) { try await volume.release(name: "vm1/disk0") }
-        await #expect(throws: VolumeError.unknownExtent("apus-metadata", volume: "csv1")) { try await volume.release(name: "apus-metadata") }
+        await #expect(throws: VolumeError.unknownExtent("apus-metadata", volume: "csv1")) {
+            try await volume.release(name: "apus-metadata")
+        }
         for name in ["", String(repeating: "n", count: 37), "a\nb", "apus-metadata"] {
             let error = await #expect(throws: VolumeError.self) { try await volume.allocate(name: name, byteCount: 1) }
             if case .invalidExtentName? = error {} else { Issue.record("\(name): \(String(describing: error))") }

@@ -51,6 +51,17 @@ struct SessionTests {
         }
     }
 
+    @Test("However a target is printed, its secret stays out of it")
+    func secret() {
+        let target = ISCSITarget(
+            portal: "10.0.0.1:3260", name: "iqn.x:y", initiator: "iqn.x:z", credentials: .init(user: "apus", secret: TestSAN.secret))
+        var dumped = ""
+        dump(target, to: &dumped)
+        for text in ["\(target)", String(reflecting: target), dumped, "\(ISCSIError.noAnswer(target, after: .seconds(1)))"] {
+            #expect(!text.contains(TestSAN.secret))
+        }
+    }
+
     @Test("A login that gets no answer ends in time, and can be cancelled")
     func silentLogin() async throws {
         try await TestSAN.with([.init(serial: "A")]) { san in
@@ -118,7 +129,11 @@ struct SessionTests {
             disk.commandLimit = .seconds(1)
             try await san.cutLink()
             let error = await #expect(throws: SharedDiskError.self) { try await disk.read(byteOffset: 0, count: 512) }
-            if case .transport(let failure)? = error { #expect(failure.cause == .deadline) } else { Issue.record("\(String(describing: error))") }
+            if case .transport(let failure)? = error {
+                #expect(failure.cause == .deadline)
+            } else {
+                Issue.record("\(String(describing: error))")
+            }
             let clock = ContinuousClock()
             let began = clock.now
             while session.loss == nil, clock.now - began < .seconds(10) { try await Task.sleep(for: .milliseconds(50)) }
@@ -171,7 +186,8 @@ struct SessionTests {
             let b = try await ISCSISession.open(san.target(initiator: TestSAN.otherInitiator))
             let two = try #require(LogicalUnitNumber(2))
             let disks = [
-                try await SharedDisk.attach(lunOne, of: a), try await SharedDisk.attach(lunOne, of: b), try await SharedDisk.attach(two, of: a),
+                try await SharedDisk.attach(lunOne, of: a), try await SharedDisk.attach(lunOne, of: b),
+                try await SharedDisk.attach(two, of: a),
             ]
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for disk in disks {

@@ -130,7 +130,9 @@ struct VolumeOnSANTests {
     @Test("Two nodes change the owner in turn; each reads what the other wrote")
     func ownership() async throws {
         try await TestSAN.with([.init(serial: "A")]) { san in
-            let (a, b) = (try await ISCSISession.open(san.target()), try await ISCSISession.open(san.target(initiator: TestSAN.otherInitiator)))
+            let (a, b) = (
+                try await ISCSISession.open(san.target()), try await ISCSISession.open(san.target(initiator: TestSAN.otherInitiator))
+            )
             let volumeA = try await ClusterSharedVolume.initialize(
                 try await SharedDisk.attach(lunOne, of: a), label: "csv1", cluster: "lab")
             let volumeB = try await ClusterSharedVolume.open(try await SharedDisk.attach(lunOne, of: b))
@@ -189,7 +191,8 @@ struct VolumeOnSANTests {
 
     /// Goal: a write caught in a cut link never lands after it was resolved. Method: the link takes it, the session dies, the link comes
     /// back, a successor logs in under the same identity, resets and reads; then the disk is watched. The write may have landed before:
-    /// the kernel keeps a packet while it asks for the neighbour's address, and sends it when the link is back, although its socket is gone.
+    /// the kernel keeps a packet while it asks for the neighbour's address, and sends it when the link is
+    /// back, although its socket is gone.
     @Test("An unknown outcome is resolved through a successor, and nothing lands late")
     func ambiguousWriteOverCutLink() async throws {
         try await TestSAN.with([.init(serial: "A")]) { san in

@@ -39,9 +39,7 @@ final class TestSAN: Sendable {
     private let control: Int
     private let daemon: Mutex<pid_t?> = Mutex(nil)
 
-    private init() {
-        let number = Self.count.add(1, ordering: .relaxed).newValue
-        let process = Int(getpid())
+    private init(process: Int = Int(getpid()), number: Int = TestSAN.count.add(1, ordering: .relaxed).newValue) {
         namespace = "disks-\(process)-\(number)"
         link = "dk\(process % 1_000_000)n\(number)"
         // A /30 inside 10.96.0.0/11, by process and number.
@@ -108,7 +106,8 @@ final class TestSAN: Sendable {
         try await administer("--mode", "target", "--op", "new", "--tid", "1", "-T", Self.targetName)
         for (index, disk) in disks.enumerated() {
             let lun = index + 1
-            guard FileManager.default.createFile(atPath: file(lun), contents: nil), truncate(file(lun), off_t(disk.mebibytes) << 20) == 0 else { throw Failure(description: "cannot size \(file(lun))") }
+            guard FileManager.default.createFile(atPath: file(lun), contents: nil), truncate(file(lun), off_t(disk.mebibytes) << 20) == 0
+            else { throw Failure(description: "cannot size \(file(lun))") }
             try await administer(
                 "--mode", "logicalunit", "--op", "new", "--tid", "1", "--lun", "\(lun)", "-b", file(lun), "--bstype", "rdwr",
                 "--blocksize", "\(disk.blockByteCount)")
@@ -139,6 +138,7 @@ final class TestSAN: Sendable {
         process.standardError = log
         try process.run()
         daemon.withLock { $0 = process.processIdentifier }
+        try "\(process.processIdentifier)".write(toFile: directory + "/tgtd.pid", atomically: true, encoding: .utf8)
     }
 
     private func waitForDaemon() async throws {
@@ -156,27 +156,30 @@ final class TestSAN: Sendable {
         try await Self.remove(namespace: namespace, link: link, directory: directory, control: control)
     }
 
-    private static func remove(namespace: String, link: String, directory: String, control: Int?) async throws {
-        for pid in try await run("ip", "netns", "pids", namespace).split(whereSeparator: \.isWhitespace).compactMap({ pid_t($0) }) {
-            kill(pid, SIGKILL)
-        }
+    private static func remove(namespace: String, link: String, directory: String, control: Int) async throws {
         // The other end goes with the namespace, and this end with the other.
-        try await run("ip", "netns", "delete", namespace)
+        let removed: Result<Void, any Error>
+        do { removed = .success(_ = try await run("ip", "netns", "delete", namespace)) } catch { removed = .failure(error) }
         _ = try? await run("ip", "link", "delete", link)
         try? FileManager.default.removeItem(atPath: directory)
-        if let control {
-            for end in ["", ".lock"] { try? FileManager.default.removeItem(atPath: "/var/run/tgtd/socket.\(control)\(end)") }
-        }
+        for end in ["", ".lock"] { try? FileManager.default.removeItem(atPath: "/var/run/tgtd/socket.\(control)\(end)") }
+        try removed.get()
     }
 
-    /// Namespaces of test processes that no longer live.
+    /// What test processes left that no longer live. Their directories tell of it.
     private static func removeLeftovers() async throws {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/run/netns")) ?? [] {
+        for name in try FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory()) {
             let parts = name.split(separator: "-")
-            guard parts.count == 3, parts[0] == "disks", let pid = pid_t(parts[1]), kill(pid, 0) != 0 else { continue }
-            // Mounted in another mount namespace it cannot be used from here; its file goes with its processes.
-            try? await remove(
-                namespace: name, link: "dk\(pid % 1_000_000)n\(parts[2])", directory: NSTemporaryDirectory() + name, control: nil)
+            guard parts.count == 3, parts[0] == "disks", let process = pid_t(parts[1]), let number = Int(parts[2]), kill(process, 0) != 0
+            else { continue }
+            let san = TestSAN(process: Int(process), number: number)
+            if let text = try? String(contentsOfFile: san.directory + "/tgtd.pid", encoding: .utf8), let pid = pid_t(text),
+                let command = try? String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8), command.contains("portal=\(san.portal)")
+            {
+                kill(pid, SIGKILL)
+            }
+            // Fails when another run was quicker, or when its namespace had a name only in a mount namespace that is gone as well.
+            try? await remove(namespace: san.namespace, link: san.link, directory: san.directory, control: san.control)
         }
     }
 
