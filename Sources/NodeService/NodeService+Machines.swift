@@ -141,12 +141,12 @@ extension NodeService {
 
     public func deleteMachine(_ name: VMName) async throws(APIError) {
         if let owner = try await remoteOwner(of: name) { return try await owner.deleteMachine(name) }
+        try await claim(name)
+        defer { machines[name]?.isBusy = false }
         guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
         guard entry.local == nil, !isMigrating(name) else {
             throw error(.refused, "\(name) is not stopped. Stop it first: apus vm stop \(name)")
         }
-        try claim(name)
-        defer { machines[name]?.isBusy = false }
         _ = try await ownedRecord(of: name)
         try await giveBack(entry.stored.machine)
         do { try forgetMachine(name) } catch { throw translate(error, while: "Deleting \(name)") }
@@ -162,7 +162,7 @@ extension NodeService {
             do { try await local.run() } catch { throw translate(error, while: "Resuming \(name)") }
             return try await machine(name)
         }
-        try claim(name)
+        try await claim(name)
         defer { machines[name]?.isBusy = false }
         _ = try await ownedRecord(of: name)
         let available = try memoryAvailable()
@@ -192,7 +192,7 @@ extension NodeService {
             return try await machine(name)
         }
         if isMigrating(name) { throw error(.refused, "\(name) is being migrated. Cancel that first: apus vm migrate \(name) --cancel") }
-        try claim(name)
+        try await claim(name)
         defer { machines[name]?.isBusy = false }
         do {
             try setShouldRun(name, false)
@@ -214,9 +214,14 @@ extension NodeService {
 
     // MARK: Parts
 
-    /// One operation on a machine at a time.
-    func claim(_ name: VMName) throws(APIError) {
-        guard machines[name]?.isBusy == false else {
+    /// One operation on a machine at a time. The supervisor's look at it takes milliseconds, so a short wait is better than an error.
+    func claim(_ name: VMName) async throws(APIError) {
+        let end = ContinuousClock.now + .seconds(2)
+        while machines[name]?.isBusy == true, ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(2)) } catch { throw translate(error, while: "Waiting for \(name)") }
+        }
+        guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
+        guard !entry.isBusy else {
             throw error(.refused, "Another operation on \(name) is under way; try again in a moment.")
         }
         machines[name]?.isBusy = true

@@ -17,11 +17,8 @@ extension NodeService {
         if let cap = order.bandwidthBitsPerSecond, cap < 1_000_000 {
             throw error(.invalid, "A bandwidth of \(cap) bit/s is too little to move a machine; use 1Mbit or more.")
         }
-        guard machines[order.vm]?.isBusy == false else {
-            throw error(.refused, "Another operation on \(order.vm) is under way; try again in a moment.")
-        }
-        // Taken before the first suspension, so that a second order at the same moment is refused.
-        machines[order.vm]?.isBusy = true
+        // So that a second order at the same moment waits until this one is a migration under way, and is refused for that.
+        try await claim(order.vm)
         defer { machines[order.vm]?.isBusy = false }
         let reasons = try await refusals(of: order)
         guard reasons.isEmpty else { throw error(.refused, reasons.joined(separator: "\n")) }
