@@ -104,7 +104,7 @@ extension NodeService {
             if let variables = machine.firmwareVariables {
                 try await storage.writeImage(UEFIFirmware().variablesTemplatePath, to: variables)
             }
-            let stored = StoredMachine(machine: machine, shouldRun: false, incoming: nil, outgoing: nil, destination: nil)
+            let stored = StoredMachine(machine: machine, shouldRun: false)
             try store.save(stored)
             let record = try await storage.readOwnership(machine.ownershipSlot, of: definition.id)
             machines[name] = LocalEntry(stored: stored, record: record)
@@ -306,14 +306,25 @@ extension NodeService {
     func setShouldRun(_ name: VMName, _ value: Bool) throws { try update(name) { $0.shouldRun = value } }
 
     /// A machine that was received, or is run again, belongs here without reservation.
-    func becomeOwner(_ name: VMName) async throws {
-        try update(name) {
-            $0.incoming = nil
-            $0.outgoing = nil
-            $0.destination = nil
-            $0.shouldRun = true
-        }
+    ///
+    /// It runs, whether or not this can be noted: a full disk must not make a switchover fail that has happened.
+    func becomeOwner(_ name: VMName) {
+        machines[name]?.stored.incoming = nil
+        machines[name]?.stored.shouldRun = true
         machines[name]?.note = nil
+        machines[name]?.isUnsaved = true
+        saveAgain(name)
+    }
+
+    /// Writes down what could not be written before.
+    func saveAgain(_ name: VMName) {
+        guard let entry = machines[name], entry.isUnsaved else { return }
+        do {
+            try store.save(entry.stored)
+            machines[name]?.isUnsaved = false
+        } catch {
+            machines[name]?.note = "That it belongs to \(node) cannot be noted in \(configuration.directories.state): \(error)"
+        }
     }
 
     func forgetMachine(_ name: VMName) throws {

@@ -31,6 +31,8 @@ extension NodeService {
             try update(order.vm) {
                 $0.outgoing = id
                 $0.destination = order.destination
+                $0.order = order
+                $0.orderedAt = Date()
             }
         } catch { throw translate(error, while: "Migrating \(order.vm)") }
         let runner = SourceRunner(
@@ -70,12 +72,7 @@ extension NodeService {
             if case .lost = ending { await settleLost(vm, local: runner.local) }
         case .kept, .sourceDied:
             await runner.forwardLateFrames()
-            do {
-                try update(vm) {
-                    $0.outgoing = nil
-                    $0.destination = nil
-                }
-            } catch { logger.error("state not saved", metadata: ["vm": "\(vm)", "error": "\(error)"]) }
+            // It stays noted as outgoing until the destination has certainly thrown away what it received; the supervisor sees to that.
         }
         runners[runner.id] = nil
         runnerTasks[runner.id] = nil
@@ -120,7 +117,8 @@ extension NodeService {
             of: order,
             given: PreflightFacts(
                 machine: entry.stored.machine, state: state, owner: entry.record?.owner, source: source, destination: theirs,
-                machinesOnDestination: there.map(\.machine.name), isMigrating: isMigrating(order.vm)))
+                // What a migration before this one left there gives way to it.
+                machinesOnDestination: there.filter { $0.state != .incoming }.map(\.machine.name), isMigrating: isMigrating(order.vm)))
     }
 
     public func planMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationPlan {
