@@ -199,7 +199,7 @@ private struct Builder {
         add(
             device: [
                 "driver": "virtio-net-pci", "id": .text("net\(index)"), "netdev": .text("tap\(index)"),
-                "mac": .text(interface.mac.description), "romfile": "", "ctrl_vlan": "off",
+                "mac": .text(interface.mac.description), "romfile": "", "ctrl_vlan": false,
             ], at: layout.interface(index))
     }
 

@@ -119,15 +119,34 @@ struct MovingMachine: Sendable {
 
     /// Sees to it that it runs on a node, whatever the test before left.
     func bring(to node: NodeName) async throws {
-        if let place = try await restingPlace(), place.node == node { return }
-        let found = try await client().machine(name)
-        if found.state == .stopped || found.state == .lost || found.state == .crashed { _ = try await client().startMachine(name) }
-        let place = try await settle(within: 30)
-        if place.node != node {
+        if try await ready().node != node {
             let record = try await migrate(to: node)
             try #require(record.outcome == .completed, "\(record.message)")
             _ = try await settle(within: 10)
         }
+    }
+
+    /// Sees to it that it runs somewhere, whatever the test before left.
+    func ready() async throws -> (node: NodeName, epoch: UInt64) {
+        if let place = try await restingPlace() { return place }
+        let found = try await client().machine(name)
+        if [.stopped, .lost, .crashed].contains(found.state) { _ = try await client().startMachine(name) }
+        return try await settle(within: 30)
+    }
+
+    /// Waits until some of its memory has been sent.
+    func waitForMemory(of migration: MigrationStatus) async throws {
+        let isMoving = try await eventually(within: 10, every: 20) {
+            let now = try await client(migration.source).ownMigrations().first { $0.id == migration.id }
+            return (now?.progress.transferredBytes ?? 0) > 4 << 20
+        }
+        try #require(isMoving, "No memory of \(name) moves.")
+    }
+
+    /// Whether a QEMU was started to receive a machine, not to boot it.
+    static func isReceived(_ process: Int32) -> Bool {
+        let arguments = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
+        return String(decoding: arguments, as: UTF8.self).split(separator: "\0").contains("-incoming")
     }
 
     func order(
