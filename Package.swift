@@ -132,6 +132,6 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
             name: "MigrationTests",
-            dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", subprocess], swiftSettings: strict),
+            dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging, subprocess], swiftSettings: strict),
     ]
 )

@@ -197,10 +197,12 @@ private struct Builder {
         ]
         add("-netdev", options.json)
         // No boot ROM: its size would be part of the machine, and it changes with the package that brings it.
+        // No VLAN filter in the device: QEMU clears its table when a migration loads the features after it (virtio_load calls
+        // set_features last), and the guest would get no tagged frame until it makes its VLAN interfaces again. The bridge filters.
         add(
             device: [
                 "driver": "virtio-net-pci", "id": .text("net\(index)"), "netdev": .text("tap\(index)"),
-                "mac": .text(interface.mac.description), "romfile": "",
+                "mac": .text(interface.mac.description), "romfile": "", "ctrl_vlan": false,
             ], at: layout.interface(index))
     }
 
