@@ -106,8 +106,8 @@ actor IncomingMachine {
     }
 
     /// A guest's socket holds about a hundred small datagrams, and a live migration brings fewer.
-    private static let atOnce = 96
-    private static let burst = 32
+    private static let atOnce = 64
+    private static let burst = 16
 
     private func resumeTime(in events: AsyncStream<QMPEvent>) async throws -> Int64 {
         try await withThrowingTaskGroup(of: Int64?.self) { group in
