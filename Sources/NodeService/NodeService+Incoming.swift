@@ -20,7 +20,6 @@ extension NodeService {
             throw error(.refused, "\(node) receives \(incoming.count) machines already, as many as it may at a time; try again when one is done.")
         }
         try await makeRoom(for: name)
-        if machines[name] != nil { throw error(.refused, "\(node) holds a machine called \(name) already.") }
         let record: OwnershipRecord
         do {
             record = try await storage.readOwnership(offer.machine.ownershipSlot, of: offer.machine.definition.id)
@@ -31,6 +30,12 @@ extension NodeService {
             throw error(
                 .refused, "The shared disk says that \(record.owner) owns \(name) under epoch \(record.epoch), not \(offer.source) under \(offer.epoch).")
         }
+        // The owner begins anew, so what it sent before is worth nothing; that it did not say so was the network's fault.
+        if let stale = machines[name]?.stored.incoming, stale.source == offer.source, stale.migration != offer.migration {
+            logger.notice("incoming machine gives way to a new migration", metadata: ["vm": "\(name)"])
+            await dropIncoming(name)
+        }
+        if machines[name] != nil { throw error(.refused, "\(node) holds a machine called \(name) already.") }
         let available = try memoryAvailable()
         guard available >= offer.machine.definition.memoryMiB else {
             throw error(.refused, "\(node) has \(available) MiB of memory free, \(name) needs \(offer.machine.definition.memoryMiB) MiB.")
@@ -38,7 +43,7 @@ extension NodeService {
         do {
             let stored = StoredMachine(
                 machine: offer.machine, shouldRun: true,
-                incoming: .init(migration: offer.migration, source: offer.source, epoch: offer.epoch), outgoing: nil, destination: nil)
+                incoming: .init(migration: offer.migration, source: offer.source, epoch: offer.epoch))
             try store.save(stored)
             machines[name] = LocalEntry(stored: stored, record: record, isBusy: true)
             defer { machines[name]?.isBusy = false }
@@ -81,11 +86,11 @@ extension NodeService {
                 }
                 let took = try await machine.run(frames: request.frames)
                 machines[name]?.record = OwnershipRecord(vmID: id, owner: node, epoch: request.epoch)
-                try await becomeOwner(name)
+                becomeOwner(name)
                 await machine.local.set(.running)
                 return ResumeReply(resumeMilliseconds: took.milliseconds)
             case .alreadyRuns:
-                try await becomeOwner(name)
+                becomeOwner(name)
                 return ResumeReply(resumeMilliseconds: 0)
             case .handBack(let theirs):
                 try await storage.outrank(record, with: theirs, in: machine.ownershipSlot)
@@ -108,7 +113,7 @@ extension NodeService {
         return nil
     }
 
-    private func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
+    func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
         guard let local = entry.local, let expected = entry.stored.incoming else { return nil }
         let machine = IncomingMachine(
             offer: IncomingOffer(
@@ -232,7 +237,8 @@ extension NodeService {
                 node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
                 accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
                 memoryAvailableMiB: memory.available, bridges: HostFacts.bridges(), disks: disks,
-                machinesRunning: machines.values.count { $0.local != nil })
+                machinesRunning: machines.values.count { $0.local != nil },
+                acceptsPostCopy: HostFacts.acceptsPostCopy())
         } catch { throw translate(error, while: "Reading the facts of \(node)") }
     }
 }

@@ -6,6 +6,7 @@ import MigrationRules
 import NodeClient
 import QEMU
 import QMP
+import VMDefinitions
 
 extension NodeService {
     // MARK: Looking
@@ -83,6 +84,7 @@ extension NodeService {
     public func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus {
         let definition = request.definition
         let name = definition.name
+        do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
         if machines[name] != nil { throw error(.refused, "There is a virtual machine \(name) already.") }
         if (try await machines()).contains(where: { $0.machine.name == name || $0.machine.definition.id == definition.id }) {
             throw error(.refused, "There is a virtual machine called \(name), or with the uuid \(definition.id), already.")
@@ -104,7 +106,7 @@ extension NodeService {
             if let variables = machine.firmwareVariables {
                 try await storage.writeImage(UEFIFirmware().variablesTemplatePath, to: variables)
             }
-            let stored = StoredMachine(machine: machine, shouldRun: false, incoming: nil, outgoing: nil, destination: nil)
+            let stored = StoredMachine(machine: machine, shouldRun: false)
             try store.save(stored)
             let record = try await storage.readOwnership(machine.ownershipSlot, of: definition.id)
             machines[name] = LocalEntry(stored: stored, record: record)
@@ -141,12 +143,12 @@ extension NodeService {
 
     public func deleteMachine(_ name: VMName) async throws(APIError) {
         if let owner = try await remoteOwner(of: name) { return try await owner.deleteMachine(name) }
+        try await claim(name)
+        defer { machines[name]?.isBusy = false }
         guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
         guard entry.local == nil, !isMigrating(name) else {
             throw error(.refused, "\(name) is not stopped. Stop it first: apus vm stop \(name)")
         }
-        try claim(name)
-        defer { machines[name]?.isBusy = false }
         _ = try await ownedRecord(of: name)
         try await giveBack(entry.stored.machine)
         do { try forgetMachine(name) } catch { throw translate(error, while: "Deleting \(name)") }
@@ -162,7 +164,7 @@ extension NodeService {
             do { try await local.run() } catch { throw translate(error, while: "Resuming \(name)") }
             return try await machine(name)
         }
-        try claim(name)
+        try await claim(name)
         defer { machines[name]?.isBusy = false }
         _ = try await ownedRecord(of: name)
         let available = try memoryAvailable()
@@ -192,7 +194,7 @@ extension NodeService {
             return try await machine(name)
         }
         if isMigrating(name) { throw error(.refused, "\(name) is being migrated. Cancel that first: apus vm migrate \(name) --cancel") }
-        try claim(name)
+        try await claim(name)
         defer { machines[name]?.isBusy = false }
         do {
             try setShouldRun(name, false)
@@ -214,9 +216,14 @@ extension NodeService {
 
     // MARK: Parts
 
-    /// One operation on a machine at a time.
-    func claim(_ name: VMName) throws(APIError) {
-        guard machines[name]?.isBusy == false else {
+    /// One operation on a machine at a time. The supervisor's look at it takes milliseconds, so a short wait is better than an error.
+    func claim(_ name: VMName) async throws(APIError) {
+        let end = ContinuousClock.now + .seconds(2)
+        while machines[name]?.isBusy == true, ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(2)) } catch { throw translate(error, while: "Waiting for \(name)") }
+        }
+        guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
+        guard !entry.isBusy else {
             throw error(.refused, "Another operation on \(name) is under way; try again in a moment.")
         }
         machines[name]?.isBusy = true
@@ -251,7 +258,7 @@ extension NodeService {
         for (name, extent) in machine.extents { disks[name] = try await storage.attachment(of: extent) }
         var variables: DiskAttachment?
         if let extent = machine.firmwareVariables { variables = try await storage.attachment(of: extent) }
-        try await makeAdapters(of: machine)
+        try await makeAdapters(of: machine, areUp: !incoming)
         do {
             let folder = machineFolder(machine.name)
             let commandLine = try QEMUCommandLine(
@@ -272,9 +279,9 @@ extension NodeService {
         }
     }
 
-    private func makeAdapters(of machine: VirtualMachine) async throws {
+    private func makeAdapters(of machine: VirtualMachine, areUp: Bool) async throws {
         for (index, interface) in machine.definition.interfaces.enumerated() {
-            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser)
+            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isUp: areUp)
         }
     }
 
@@ -301,14 +308,25 @@ extension NodeService {
     func setShouldRun(_ name: VMName, _ value: Bool) throws { try update(name) { $0.shouldRun = value } }
 
     /// A machine that was received, or is run again, belongs here without reservation.
-    func becomeOwner(_ name: VMName) async throws {
-        try update(name) {
-            $0.incoming = nil
-            $0.outgoing = nil
-            $0.destination = nil
-            $0.shouldRun = true
-        }
+    ///
+    /// It runs, whether or not this can be noted: a full disk must not make a switchover fail that has happened.
+    func becomeOwner(_ name: VMName) {
+        machines[name]?.stored.incoming = nil
+        machines[name]?.stored.shouldRun = true
         machines[name]?.note = nil
+        machines[name]?.isUnsaved = true
+        saveAgain(name)
+    }
+
+    /// Writes down what could not be written before.
+    func saveAgain(_ name: VMName) {
+        guard let entry = machines[name], entry.isUnsaved else { return }
+        do {
+            try store.save(entry.stored)
+            machines[name]?.isUnsaved = false
+        } catch {
+            machines[name]?.note = "That it belongs to \(node) cannot be noted in \(configuration.directories.state): \(error)"
+        }
     }
 
     func forgetMachine(_ name: VMName) throws {

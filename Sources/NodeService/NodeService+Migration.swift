@@ -17,11 +17,8 @@ extension NodeService {
         if let cap = order.bandwidthBitsPerSecond, cap < 1_000_000 {
             throw error(.invalid, "A bandwidth of \(cap) bit/s is too little to move a machine; use 1Mbit or more.")
         }
-        guard machines[order.vm]?.isBusy == false else {
-            throw error(.refused, "Another operation on \(order.vm) is under way; try again in a moment.")
-        }
-        // Taken before the first suspension, so that a second order at the same moment is refused.
-        machines[order.vm]?.isBusy = true
+        // So that a second order at the same moment waits until this one is a migration under way, and is refused for that.
+        try await claim(order.vm)
         defer { machines[order.vm]?.isBusy = false }
         let reasons = try await refusals(of: order)
         guard reasons.isEmpty else { throw error(.refused, reasons.joined(separator: "\n")) }
@@ -34,6 +31,8 @@ extension NodeService {
             try update(order.vm) {
                 $0.outgoing = id
                 $0.destination = order.destination
+                $0.order = order
+                $0.orderedAt = Date()
             }
         } catch { throw translate(error, while: "Migrating \(order.vm)") }
         let runner = SourceRunner(
@@ -73,12 +72,7 @@ extension NodeService {
             if case .lost = ending { await settleLost(vm, local: runner.local) }
         case .kept, .sourceDied:
             await runner.forwardLateFrames()
-            do {
-                try update(vm) {
-                    $0.outgoing = nil
-                    $0.destination = nil
-                }
-            } catch { logger.error("state not saved", metadata: ["vm": "\(vm)", "error": "\(error)"]) }
+            // It stays noted as outgoing until the destination has certainly thrown away what it received; the supervisor sees to that.
         }
         runners[runner.id] = nil
         runnerTasks[runner.id] = nil
@@ -123,7 +117,8 @@ extension NodeService {
             of: order,
             given: PreflightFacts(
                 machine: entry.stored.machine, state: state, owner: entry.record?.owner, source: source, destination: theirs,
-                machinesOnDestination: there.map(\.machine.name), isMigrating: isMigrating(order.vm)))
+                // What a migration before this one left there gives way to it.
+                machinesOnDestination: there.filter { $0.state != .incoming }.map(\.machine.name), isMigrating: isMigrating(order.vm)))
     }
 
     public func planMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationPlan {

@@ -30,6 +30,7 @@ extension NodeService {
         machines[name]?.local = entry.local
         var condition: QEMUCondition?
         if let local = entry.local {
+            shortenConsole(of: local)
             if local.process.hasEnded {
                 machines[name]?.note = await ended(local)
                 machines[name]?.local = nil
@@ -41,6 +42,8 @@ extension NodeService {
                 if now == .running, entry.record != nil, entry.stored.incoming == nil {
                     await markRunning(local)
                     await watchPostCopy(name, local)
+                    saveAgain(name)
+                    await closeOutgoing(name)
                     return
                 }
             }
@@ -80,6 +83,13 @@ extension NodeService {
 
     private func markRunning(_ local: LocalMachine) async {
         if await local.state != .running, await local.state != .ioError { await local.set(.running) }
+    }
+
+    /// A guest that writes without end to its console must not fill the node's runtime folder.
+    private func shortenConsole(of local: LocalMachine) {
+        do { _ = try local.process.folder.shortenSerialLog(beyond: 4 << 20, keeping: 1 << 20) } catch {
+            logger.warning("the console's log cannot be shortened", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
+        }
     }
 
     /// Why a QEMU is gone, for the note and the log.
@@ -165,12 +175,37 @@ extension NodeService {
         try await transfer.cancel()
         try await transfer.settle()
         if stored.shouldRun { try await local.run() }
-        await discard(stored)
+        await closeOutgoing(local.machine.name)
     }
 
-    private func discard(_ stored: StoredMachine) async {
-        guard let migration = stored.outgoing, let destination = stored.destination, let peer = peers.client(of: destination) else { return }
-        try? await peer.discardIncoming(migration, reason: "The source keeps the machine.")
+    /// A migration left its machine here, and the service that led it died or could not tell the destination: what was received there is
+    /// thrown away, and the history says what became of it. Until the destination answers it is tried again at every look.
+    private func closeOutgoing(_ name: VMName) async {
+        guard let stored = machines[name]?.stored, let migration = stored.outgoing else { return }
+        let runs = machines[name]?.local != nil
+        remember(
+            stored, .failed, owner: node, isRunning: runs,
+            "The node service on \(node) ended during the migration. \(name) \(runs ? "runs on \(node) as before" : "belongs to \(node)").")
+        if let destination = stored.destination, let peer = peers.client(of: destination, waiting: .seconds(1)) {
+            do { try await peer.discardIncoming(migration, reason: "The source keeps the machine.") } catch { return }
+        }
+        do {
+            try update(name) {
+                $0.outgoing = nil
+                $0.destination = nil
+            }
+        } catch { logger.error("state not saved", metadata: ["vm": "\(name)", "error": "\(error)"]) }
+    }
+
+    /// Adds a migration to the history whose runner could not do so.
+    private func remember(_ stored: StoredMachine, _ outcome: MigrationOutcome, owner: NodeName, isRunning: Bool, _ message: String) {
+        guard let migration = stored.outgoing, let order = stored.order, history.record(migration) == nil else { return }
+        let began = stored.orderedAt ?? Date()
+        let record = MigrationRecord(
+            id: migration, order: order, source: node, outcome: outcome, owner: owner, isRunning: isRunning, startedAt: began,
+            totalMilliseconds: max(Date().timeIntervalSince(began), 0) * 1_000, message: message)
+        logger.notice("migration ended", metadata: ["vm": "\(stored.machine.name)", "outcome": "\(outcome)", "message": "\(message)"])
+        do { try history.add(record) } catch { logger.error("the history cannot be written", metadata: ["error": "\(error)"]) }
     }
 
     /// Everything was sent, nothing is written. If the destination still has it, go forward; else a barrier, then back.
@@ -192,7 +227,7 @@ extension NodeService {
         guard now.owner == node else { return }
         try await storage.outrank(now, with: OwnershipRecord(vmID: id, owner: node, epoch: now.epoch + 2), in: slot)
         if stored.shouldRun { try await local.run() }
-        await discard(stored)
+        await closeOutgoing(local.machine.name)
     }
 
     /// The record names another node. What is paused here is the only copy until that node says that it runs.
@@ -210,6 +245,10 @@ extension NodeService {
                 machines[local.machine.name]?.note = "\(record.owner) owns it and does not answer; what was sent to it is kept until it does."
                 return
             }
+            remember(
+                stored, .completed, owner: record.owner, isRunning: true,
+                "The node service on \(node) ended during the migration, which was finished when it was back. "
+                    + "\(local.machine.name) runs on \(record.owner).")
         }
         await local.end()
         await removeAdapters(of: local.machine)
@@ -218,10 +257,11 @@ extension NodeService {
     }
 
     private func runReceived(_ name: VMName) async throws {
-        guard let entry = machines[name], let local = entry.local else { return }
-        try await local.run()
-        try await becomeOwner(name)
-        try await local.monitor.execute(.announceSelf())
+        guard let entry = machines[name], let expected = entry.stored.incoming,
+            let machine = incoming[expected.migration] ?? adoptedIncoming(expected.migration, entry)
+        else { return }
+        _ = try await machine.run(frames: [])
+        becomeOwner(name)
         logger.notice("the record names this node: runs", metadata: ["vm": "\(name)"])
     }
 
@@ -256,7 +296,7 @@ extension NodeService {
             return
         }
         machines[name]?.restarts = recent + [now]
-        try await becomeOwner(name)
+        becomeOwner(name)
         machines[name]?.local = try await launch(entry.stored.machine)
         machines[name]?.resting = .stopped
     }

@@ -38,6 +38,8 @@ public actor NodeService {
         var restarts: [ContinuousClock.Instant] = []
         /// Its post-copy link is broken since.
         var waitsForMemorySince: ContinuousClock.Instant?
+        /// ``stored`` is newer than what is on the node's disk, because that could not be written.
+        var isUnsaved = false
         /// An operation is under way; the supervisor keeps its hands off.
         var isBusy = false
     }

@@ -12,6 +12,9 @@ struct StoredMachine: Codable, Hashable, Sendable {
     var outgoing: UUID?
     /// Where it is handed over to.
     var destination: NodeName?
+    /// What was asked for and when, so that the history can tell of a migration whose service died.
+    var order: MigrationOrder?
+    var orderedAt: Date?
 
     struct IncomingMigration: Codable, Hashable, Sendable {
         var migration: UUID

@@ -17,6 +17,10 @@ struct Peers: Sendable {
     }
 
     func client(of node: NodeName) -> (any OperatorOperations & PeerOperations)? { clients[node] }
+    /// The same, with a deadline for every call.
+    func client(of node: NodeName, waiting deadline: Duration) -> (any OperatorOperations & PeerOperations)? {
+        clients[node]?.waiting(deadline)
+    }
 
     /// Asks every other node at the same time; one that does not answer costs ``patience`` at most.
     func askAll<Reply: Sendable>(

@@ -1,0 +1,64 @@
+import ClusterModel
+import Foundation
+import Lab
+import NodeClient
+import Testing
+
+extension MigrationTests {
+    /// Nothing goes wrong: what the machine's peers see, and what the product says that it cost.
+    @Suite(.serialized)
+    struct Moves {
+        @Test("A move loses no packet, and says what it cost", .timeLimit(.minutes(2)), arguments: [
+            (MigrationKind.live, Stage.n2), (.quick, Stage.n1), (.quick, Stage.n2), (.live, Stage.n1),
+        ])
+        func move(kind: MigrationKind, destination: NodeName) async throws {
+            let stage = try Stage.get()
+            let machine = stage.machine
+            try await machine.bring(to: other(destination))
+            let before = try await machine.client().machine(machine.name)
+            try await RunWatcher.during(machine) {
+                let traffic = try await Traffic(stage.lab, to: machine)
+                let record = try await machine.migrate(to: destination, kind)
+                let seen = try await traffic.end()
+
+                #expect(record.outcome == .completed && record.isRunning && record.owner == destination, "\(record)")
+                #expect(record.message == "\(machine.name) runs on \(destination).")
+                #expect(record.passes >= 1 && record.transferredBytes > 10 << 20, "\(record)")
+                let blackout = try #require(record.blackoutMilliseconds)
+                let gap = try #require(record.visibleGapMilliseconds)
+                #expect(blackout > 0 && gap >= blackout && gap <= record.totalMilliseconds, "\(record)")
+                for udp in seen.udp { #expect(udp.answered > 100 && udp.lost == 0 && udp.duplicated == 0, "\(udp)") }
+                for echo in seen.echo { #expect(echo.answers > 50 && echo.errors == 0, "\(echo)") }
+            }
+            let place = try await machine.settle(within: 5)
+            #expect(place.node == destination)
+            #expect(place.epoch == before.epoch + 1)
+            let journal = try await machine.journal()
+            #expect(journal.good && journal.records > 0, "\(journal)")
+        }
+
+        @Test("Frames of every kind reach the guest: to its address, to all, on a VLAN", .timeLimit(.minutes(1)))
+        func frames() async throws {
+            let stage = try Stage.get()
+            let machine = stage.machine
+            try await machine.bring(to: Stage.n1)
+            try await RunWatcher.during(machine) {
+                let probe = try Probe(
+                    stage.lab, ["frames", "--interface", "machine0", "--mac", machine.mac, "--interval-ms", "2"], as: FramesReport.self)
+                try await Task.sleep(for: .milliseconds(400))
+                let record = try await machine.migrate(to: Stage.n2)
+                try await Task.sleep(for: .milliseconds(500))
+                let seen = try await probe.end()
+                #expect(record.outcome == .completed, "\(record)")
+                // No frame is lost, whomever it was for. One to the guest's address comes once. A broadcast reaches the ports of both
+                // nodes; it is handed over once as well.
+                for kind in [seen.unicast, seen.tagged] {
+                    #expect(kind.answered > 50 && kind.lost == 0 && kind.duplicated == 0, "\(seen)")
+                }
+                for kind in [seen.broadcast, seen.taggedBroadcast] {
+                    #expect(kind.answered > 50 && kind.lost == 0 && kind.duplicated == 0, "\(seen)")
+                }
+            }
+        }
+    }
+}

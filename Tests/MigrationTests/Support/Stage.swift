@@ -1,0 +1,85 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import Lab
+import NodeClient
+import Testing
+
+/// The lab of the suite, ready for machines: both nodes answer, the SAN has a volume, the guest's image is there.
+final class Stage: Sendable {
+    @TaskLocal static var current: Stage?
+
+    let lab: Lab
+    let clients: [NodeName: NodeClient]
+    /// The machine that most tests move about.
+    let machine: MovingMachine
+
+    static let n1 = NodeName(unchecked: "n1")
+    static let n2 = NodeName(unchecked: "n2")
+    static let nodes = [n1, n2]
+    /// As the nodes see it; a small ring, so that reading it takes no time and it still holds the last minute.
+    static let image = "/run/apus/guest.img"
+    static let journalByteCount: UInt64 = 4 << 20
+    static let journal = "apus.journal=10:/dev/vda:\(LabGuest.journalOffset):\(journalByteCount)"
+
+    /// The stage of the suite that runs.
+    static func get() throws -> Stage { try #require(current, "This test runs without its lab.") }
+
+    static func build(prefix: String) async throws -> Stage {
+        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: .find()).up()
+        var clients: [NodeName: NodeClient] = [:]
+        for node in lab.nodes { clients[node.name] = NodeClient(socketPath: node.apiSocket) }
+        let n1 = try lab.node("n1")
+        try await lab.guest().makeImage(at: n1.runtimeFolder + "/guest.img", options: [journal])
+        let client = try #require(clients[Stage.n1])
+        let disk = try #require(try await client.disks().first { $0.serial == LabDisk.serial(lun: 2) })
+        _ = try await client.initializeDisk(InitializeDiskRequest(disk: disk.id, label: "csv1"))
+        let machine = MovingMachine(lab: lab, clients: clients, number: 10)
+        try await machine.create()
+        return Stage(lab: lab, clients: clients, machine: machine)
+    }
+
+    private init(lab: Lab, clients: [NodeName: NodeClient], machine: MovingMachine) {
+        self.lab = lab
+        self.clients = clients
+        self.machine = machine
+    }
+
+    func close() async throws {
+        for client in clients.values { await client.close() }
+        try await LabBuilder.down(prefix: lab.description.prefix)
+    }
+
+    func client(of node: NodeName) throws -> NodeClient { try #require(clients[node]) }
+    func node(_ name: NodeName) throws -> LabNode { try lab.node(name.rawValue) }
+
+    /// Makes the next migration that leaves `node` wait in a phase, until the answer's `release` is called.
+    func hold(_ phase: String, on node: NodeName) throws -> HeldPhase {
+        let folder = try self.node(node).runtimeFolder + "/hold"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let file = folder + "/" + phase
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
+        return HeldPhase(file: file)
+    }
+}
+
+/// A phase in which migrations wait.
+struct HeldPhase: Sendable {
+    let file: String
+    func release() throws {
+        if FileManager.default.fileExists(atPath: file) { try FileManager.default.removeItem(atPath: file) }
+    }
+}
+
+/// The other of the two nodes.
+func other(_ node: NodeName) -> NodeName { node == Stage.n1 ? Stage.n2 : Stage.n1 }
+
+/// Waits for something to become true.
+func eventually(within seconds: Double, every milliseconds: Int = 50, _ isTrue: () async throws -> Bool) async throws -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end {
+        if try await isTrue() { return true }
+        try await Task.sleep(for: .milliseconds(milliseconds))
+    }
+    return try await isTrue()
+}
