@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "NodeServer",
             dependencies: [
-                "ClusterAPI", "ClusterModel", lifecycle, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
+                "ClusterAPI", "ClusterModel", "NodeIdentity", lifecycle, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -125,7 +125,9 @@ let package = Package(
         .testTarget(name: "NodeIdentityTests", dependencies: ["NodeIdentity", subprocess], swiftSettings: strict),
         .testTarget(
             name: "NodeServerTests",
-            dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", logging, subprocess],
+            dependencies: [
+                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", argumentParser, logging,
+            ],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(

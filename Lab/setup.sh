@@ -17,6 +17,9 @@ missing=()
 for p in "${packages[@]}"; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
 done
+# Post-copy: an unprivileged QEMU may use userfaultfd(2) only when this is set. Lost at a reboot; `make setup` sets it again.
+faults=/proc/sys/vm/unprivileged_userfaultfd
+[ "$(cat $faults 2>/dev/null)" != 0 ] || [ "$(id -u)" != 0 ] || echo 1 >$faults
 user=1; getent passwd apus-qemu >/dev/null || user=0
 # The guest's kernel is downloaded, not installed, so the package lists must be there too.
 lists=1; apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || lists=0

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -82,9 +81,11 @@ static void become(const struct cprocess_spawn_request *request, int status) {
     if (chdir("/")) fail(status, CPROCESS_STAGE_DESCRIPTORS);
     umask(077);
 
-    if (setgroups(request->group_count, request->groups)) fail(status, CPROCESS_STAGE_GROUPS);
-    if (setresgid(request->group, request->group, request->group)) fail(status, CPROCESS_STAGE_GROUPS);
-    if (setresuid(request->user, request->user, request->user)) fail(status, CPROCESS_STAGE_USER);
+    // The system calls themselves: the C library's functions first take the lock of its list of threads, to change them all
+    // (nptl(7)). A thread of the caller that was just being made holds it for ever in this copy.
+    if (syscall(SYS_setgroups, request->group_count, request->groups)) fail(status, CPROCESS_STAGE_GROUPS);
+    if (syscall(SYS_setresgid, request->group, request->group, request->group)) fail(status, CPROCESS_STAGE_GROUPS);
+    if (syscall(SYS_setresuid, request->user, request->user, request->user)) fail(status, CPROCESS_STAGE_USER);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) fail(status, CPROCESS_STAGE_NO_NEW_PRIVILEGES);
 
     // Ignored signals would stay ignored in the program, and the caller's handlers mean nothing here.

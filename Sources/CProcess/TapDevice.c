@@ -107,7 +107,7 @@ static int create(const char *name, uid_t owner, const char **step) {
     return error;
 }
 
-int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const uint8_t mac[6], const char **step) {
+int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const uint8_t mac[6], int up, const char **step) {
     *step = "finding the bridge";
     unsigned bridge_index = if_nametoindex(bridge);
     if (!bridge_index) return errno;
@@ -143,6 +143,7 @@ int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const
     end_nest(&request, families);
     (void)ask(&request);
 
+    if (!up) return 0;
     *step = "setting the tap up";
     request = begin(RTM_SETLINK, index);
     request.link.ifi_flags = IFF_UP;

@@ -34,8 +34,8 @@ struct NodeFiles: Sendable {
             let authority = try CertificateAuthority.create(cluster: lab.folder.prefix, now: now)
             for node in lab.nodes {
                 let addresses = [LabNetwork.cluster, .migration].compactMap { node.address(on: $0) }
-                let issued = try authority.issueNodeCertificate(node: node.name.rawValue, addresses: addresses, now: now)
-                try IdentityFolder(path: lab.folder.etc(node.name) + "/identity").write(issued, authority: authority, machineGroup: group)
+                try authority.issueNodeCertificate(node: node.name.rawValue, addresses: addresses, now: now)
+                    .write(to: lab.folder.etc(node.name) + "/identity", machineGroup: group)
             }
         } catch { throw .refused("The certificates of the nodes cannot be made: \(error)") }
     }

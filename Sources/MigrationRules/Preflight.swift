@@ -62,6 +62,12 @@ public func refusals(of order: MigrationOrder, given facts: PreflightFacts) -> [
             "\(facts.source.node) runs guests with \(facts.source.acceleration.rawValue), \(destination) with "
                 + "\(facts.destination.acceleration.rawValue); a running guest cannot change between them. Stop it and start it there.")
     }
+    if order.postCopy {
+        for node in [facts.source, facts.destination] where !node.acceptsPostCopy {
+            reasons.append(
+                "\(node.node) does not allow post-copy. Allow it there with: sysctl vm.unprivileged_userfaultfd=1, or migrate without --post-copy.")
+        }
+    }
     let needed = definition.memoryMiB + memoryReserveMiB
     if facts.destination.memoryAvailableMiB < needed {
         reasons.append(

@@ -24,10 +24,14 @@ public struct NodeClient: OperatorOperations, PeerOperations {
     ///   - address: An IP address, or a host name when `node` is nil.
     ///   - node: The node that must answer there: its certificate has to bear this name. nil accepts the node whose certificate bears
     ///     `address`, for operators who know a node only by that.
-    ///   - identity: Folder with `ca-cert.pem`, `node-cert.pem` and `node-key.pem`.
+    ///   - identity: Folder with `ca-cert.pem` and a node's `node-cert.pem` and `node-key.pem`, or an administrator's `admin-cert.pem`
+    ///     and `admin-key.pem`.
+    ///   - connectTimeout: For TCP and TLS together. A node of the same site that takes longer is down, cut off or badly overloaded.
     /// - Throws: ``APIError/Code/failed`` when the certificates cannot be read.
-    public init(address: String, port: Int, node: NodeName?, identity: String) throws(APIError) {
-        link = try NodeLink(address: address, port: port, node: node, identity: identity)
+    public init(
+        address: String, port: Int, node: NodeName?, identity: String, connectTimeout: Duration = .seconds(1)
+    ) throws(APIError) {
+        link = try NodeLink(address: address, port: port, node: node, identity: identity, connectTimeout: connectTimeout)
     }
 
     /// The same client, whose calls wait this long for their whole reply.

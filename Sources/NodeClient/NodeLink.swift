@@ -17,14 +17,15 @@ final class NodeLink: Sendable {
     private let base: String
 
     init(socketPath: String) {
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.configuration())
+        // Taking a connection on a socket is the kernel's work; the time is for a host too busy to schedule us.
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: Self.configuration(connectTimeout: .seconds(5)))
         peer = .socket(socketPath)
         let host = socketPath.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? socketPath
         base = "http+unix://\(host)"
     }
 
-    init(address: String, port: Int, node: NodeName?, identity: String) throws(APIError) {
-        var configuration = Self.configuration()
+    init(address: String, port: Int, node: NodeName?, identity: String, connectTimeout: Duration) throws(APIError) {
+        var configuration = Self.configuration(connectTimeout: connectTimeout)
         configuration.tlsConfiguration = try Self.clientTLS(identity: identity)
         // One connection more than calls under way, so that the calls of a switchover never wait for a handshake.
         configuration.connectionPool.preWarmedHTTP1ConnectionCount = 1
@@ -131,29 +132,35 @@ final class NodeLink: Sendable {
         do { return try await operation() } catch { throw peer.apiError(for: error, deadline: deadline) }
     }
 
-    private static func configuration() -> HTTPClient.Configuration {
+    private static func configuration(connectTimeout: Duration) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .seconds(1)
+        configuration.timeout.connect = TimeAmount(connectTimeout)
         // Whoever wants another attempt makes another call; a refused connection is an answer.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // A call that finds all connections busy waits no longer than for a new one; so let there be enough.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(120)
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
         return configuration
     }
 
+    /// The certificates of a node, or of an administrator where the folder is one.
     private static func clientTLS(identity: String) throws(APIError) -> TLSConfiguration {
         do {
+            let holder = FileManager.default.fileExists(atPath: identity + "/node-cert.pem") ? "node" : "admin"
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.minimumTLSVersion = .tlsv13
             configuration.certificateVerification = .fullVerification
             configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(identity + "/ca-cert.pem"))
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(identity + "/node-cert.pem").map { .certificate($0) }
-            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity + "/node-key.pem", format: .pem))
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(identity + "/\(holder)-cert.pem").map { .certificate($0) }
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity + "/\(holder)-key.pem", format: .pem))
             return configuration
         } catch {
             throw APIError(
-                .failed, "The certificates in \(identity) cannot be read: \(error). Expected are ca-cert.pem, node-cert.pem and node-key.pem.")
+                .failed,
+                "The certificates in \(identity) cannot be read: \(error). Expected are ca-cert.pem with node-cert.pem and node-key.pem, "
+                    + "or with admin-cert.pem and admin-key.pem.")
         }
     }
 }

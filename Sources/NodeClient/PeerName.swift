@@ -28,7 +28,7 @@ enum PeerName: Sendable, CustomStringConvertible {
         case is CancellationError: return APIError(.failed, "The call was cancelled before \(self) answered.")
         case let error as NIOConnectionError: return apiError(for: error)
         case let error as ChannelError:
-            if case .connectTimeout = error { return unreachable("it does not take the connection within a second") }
+            if case .connectTimeout = error { return unreachable("it does not take the connection in time") }
             return unreachable(String(describing: error))
         case is WrongPeer: return impostor
         case let error as NIOSSLExtraError where error == .failedToValidateHostname: return impostor
@@ -43,7 +43,7 @@ enum PeerName: Sendable, CustomStringConvertible {
         switch error {
         case .deadlineExceeded, .readTimeout:
             return APIError(.timeout, "\(self) did not answer within \(Self.text(deadline)). What was asked may still be going on there.")
-        case .connectTimeout: return unreachable("it does not take the connection within a second")
+        case .connectTimeout, .getConnectionFromPoolTimeout: return unreachable("it does not take the connection in time")
         case .tlsHandshakeTimeout: return unreachable("it does not finish the TLS handshake")
         case .remoteConnectionClosed: return unreachable("it closed the connection before it answered")
         case .cancelled: return APIError(.failed, "The call was cancelled before \(self) answered.")

@@ -1,116 +1,113 @@
 import Crypto
-import Foundation
+import FoundationEssentials
+import Glibc
 import SwiftASN1
 import X509
 
-/// Where a node keeps who it is.
-///
-///     ca-cert.pem node-cert.pem node-key.pem         for the API; the key is mode 0600
-///     qemu/ca-cert.pem                               for memory streams, in the layout of QEMU's tls-creds-x509
-///     qemu/{server,client}-{cert,key}.pem            (docs/system/tls.rst); readable by the group that QEMU runs as
-public struct IdentityFolder: Sendable {
-    public let path: String
-    public init(path: String) { self.path = path }
+/// The files of an identity, by name, and how a certificate and its key are read and checked.
+enum IdentityFolder {
+    static let authority = "ca-cert.pem"
+    static let authorityKey = "ca-key.pem"
+    static let streamAuthority = "stream-ca-cert.pem"
+    static let streamAuthorityKey = "stream-ca-key.pem"
+    static let nodeCertificate = "node-cert.pem"
+    static let nodeKey = "node-key.pem"
+    static let administratorCertificate = "admin-cert.pem"
+    static let administratorKey = "admin-key.pem"
+    /// For QEMU's `tls-creds-x509`, whose file names are fixed (QEMU manual, "TLS setup for network services").
+    static let qemu = "qemu"
+    static let serverCertificate = "server-cert.pem"
+    static let serverKey = "server-key.pem"
+    static let clientCertificate = "client-cert.pem"
+    static let clientKey = "client-key.pem"
 
-    /// Writes everything; each file is replaced as a whole and synced.
-    ///
-    /// - Parameter machineGroup: The group that QEMU's user belongs to; it may read the files under `qemu/`.
-    public func write(
-        _ issued: IssuedCertificate, authority: CertificateAuthority, machineGroup: gid_t
-    ) throws(IdentityError) {
-        try makeFolder(path, mode: 0o755, group: nil)
-        try makeFolder(path + "/qemu", mode: 0o750, group: machineGroup)
-        let authorityPEM: String
-        do { authorityPEM = try authority.certificate.serializeAsPEM().pemString + "\n" } catch { throw .encoding("\(error)") }
-        let certificatePEM = try issued.certificatePEM
-        try replace("ca-cert.pem", authorityPEM, mode: 0o644)
-        try replace("node-key.pem", issued.keyPEM, mode: 0o600)
-        try replace("node-cert.pem", certificatePEM, mode: 0o644)
-        try replace("qemu/ca-cert.pem", authorityPEM, mode: 0o640, group: machineGroup)
-        for role in ["server", "client"] {
-            try replace("qemu/\(role)-key.pem", issued.keyPEM, mode: 0o640, group: machineGroup)
-            try replace("qemu/\(role)-cert.pem", certificatePEM, mode: 0o640, group: machineGroup)
+    static func certificate(_ path: String) throws(IdentityError) -> Certificate {
+        let text = try SafeFile.read(path)
+        do { return try Certificate(pemEncoded: text) } catch {
+            throw .malformed(path: path, expected: "a certificate", reason: "\(error)")
         }
     }
 
-    /// Reads the folder and checks that it can be used.
-    ///
-    /// - Throws: ``IdentityError`` that names the file and what to do: unreadable, malformed, expired, key and certificate that do not belong
-    ///   together, another authority, another node's name.
-    public func load(expecting node: String, now: Date = Date()) throws(IdentityError) -> Identity {
-        let authority = try certificate("ca-cert.pem")
-        let own = try certificate("node-cert.pem")
-        let key: P256.Signing.PrivateKey
-        let keyText = try read("node-key.pem")
-        do { key = try P256.Signing.PrivateKey(pemRepresentation: keyText) } catch {
-            throw .malformed(file("node-key.pem"), "it holds no P-256 private key in PEM")
-        }
-        guard own.publicKey == Certificate.PublicKey(key.publicKey) else { throw .keyMismatch(file("node-cert.pem"), file("node-key.pem")) }
-        guard authority.publicKey.isValidSignature(own.signature, for: own), own.issuer == authority.subject else {
-            throw .foreignAuthority(file("node-cert.pem"), file("ca-cert.pem"))
-        }
-        for (name, certificate) in [("ca-cert.pem", authority), ("node-cert.pem", own)] {
-            guard now < certificate.notValidAfter else { throw .expired(file(name), certificate.notValidAfter) }
-            guard now >= certificate.notValidBefore else { throw .notYetValid(file(name), certificate.notValidBefore) }
-        }
-        let names = Self.dnsNames(of: own)
-        guard names.contains(node) else { throw .wrongNode(file("node-cert.pem"), expected: node, found: names) }
-        return Identity(authority: authority, certificate: own)
-    }
-
-    static func dnsNames(of certificate: Certificate) -> [String] {
-        guard let names = try? certificate.extensions.subjectAlternativeNames else { return [] }
-        return names.compactMap { name in if case .dnsName(let text) = name { text } else { nil } }
-    }
-
-    private func certificate(_ name: String) throws(IdentityError) -> Certificate {
-        let text = try read(name)
-        do { return try Certificate(pemEncoded: text) } catch { throw .malformed(file(name), "it holds no certificate in PEM") }
-    }
-
-    private func file(_ name: String) -> String { path + "/" + name }
-
-    /// PEM files are small; what is not is no PEM file.
-    private static let sizeLimit = 64 << 10
-
-    private func read(_ name: String) throws(IdentityError) -> String {
-        guard let data = FileManager.default.contents(atPath: file(name)) else { throw .unreadable(file(name)) }
-        guard data.count <= Self.sizeLimit, let text = String(data: data, encoding: .utf8) else {
-            throw .malformed(file(name), "it is no text of PEM size")
-        }
-        return text
-    }
-
-    private func makeFolder(_ path: String, mode: mode_t, group: gid_t?) throws(IdentityError) {
-        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
-            throw .unwritable(path, "\(error)")
-        }
-        guard chmod(path, mode) == 0, group.map({ chown(path, uid_t.max, $0) == 0 }) ?? true else {
-            throw .unwritable(path, String(cString: strerror(errno)))
+    /// - Parameter groupMayRead: Whether a group may read the file, as the machines' group must read QEMU's keys.
+    static func key(_ path: String, groupMayRead: Bool) throws(IdentityError) -> P256.Signing.PrivateKey {
+        let (text, mode) = try SafeFile.readWithMode(path)
+        let forbidden: mode_t = groupMayRead ? 0o027 : 0o077
+        guard mode & forbidden == 0 else { throw .keyReadableByOthers(path: path, mode: UInt16(mode)) }
+        do { return try P256.Signing.PrivateKey(pemRepresentation: text) } catch {
+            throw .malformed(path: path, expected: "an ECDSA P-256 private key", reason: "\(error)")
         }
     }
 
-    private func replace(_ name: String, _ text: String, mode: mode_t, group: gid_t? = nil) throws(IdentityError) {
-        let target = file(name)
-        let temporary = target + ".new"
-        unlink(temporary)
-        // The mode is set at creation: a key is never readable by others, not even for a moment.
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw .unwritable(target, String(cString: strerror(errno))) }
-        var failed = group.map { fchown(descriptor, uid_t.max, $0) != 0 } ?? false
-        let bytes = Array(text.utf8)
-        failed = failed || fchmod(descriptor, mode) != 0 || Glibc.write(descriptor, bytes, bytes.count) != bytes.count
-            || fsync(descriptor) != 0
-        let reason = String(cString: strerror(errno))
-        Glibc.close(descriptor)
-        guard !failed, rename(temporary, target) == 0 else { throw .unwritable(target, reason) }
+    static func keyPair(certificate: String, key: String, groupMayRead: Bool = false) throws(IdentityError) -> KeyPair {
+        let pair = KeyPair(certificate: try self.certificate(certificate), key: try self.key(key, groupMayRead: groupMayRead))
+        guard pair.certificate.publicKey == Certificate.PublicKey(pair.key.publicKey) else {
+            throw .keyDoesNotMatch(certificate: certificate, key: key)
+        }
+        return pair
+    }
+
+    /// An authority's own certificate: signed by itself, allowed to sign others, valid now.
+    static func root(_ path: String, now: Date) throws(IdentityError) -> Certificate {
+        let certificate = try self.certificate(path)
+        guard certificate.isAuthority, certificate.isSigned(by: certificate) else { throw .notAnAuthority(path: path) }
+        try certificate.checkValidity(at: now, path: path)
+        return certificate
+    }
+
+    /// Everything that can be wrong with a certificate that somebody copied here, most telling first.
+    static func check(
+        _ certificate: Certificate, path: String, authority: Certificate, authorityPath: String, role: Role, name: String?, now: Date
+    ) throws(IdentityError) -> Holder {
+        guard certificate.isSigned(by: authority) else {
+            throw .foreignAuthority(path: path, authority: authorityPath, issuer: "\(certificate.issuer)")
+        }
+        try certificate.checkValidity(at: now, path: path)
+        let expected = "\(role.rawValue) \(name ?? "of this cluster")"
+        guard let holder = Holder(certificate), !certificate.isAuthority else {
+            throw .wrongHolder(path: path, expected: expected, found: "\(certificate.subject)")
+        }
+        // TLS peers compare the DNS name, not the subject, so a node's certificate must have both.
+        let isNamed = role == .administrator || certificate.dnsNames == [holder.name]
+        guard holder.role == role, isNamed, name == nil || name == holder.name, holder.cluster == authority.commonName else {
+            throw .wrongHolder(path: path, expected: expected, found: "\(holder)")
+        }
+        return holder
     }
 }
 
-/// A checked identity.
-public struct Identity: Sendable {
-    public let authority: Certificate
-    public let certificate: Certificate
-    /// When the node's certificate has to be renewed.
-    public var expires: Date { certificate.notValidAfter }
+extension CertificateAuthority {
+    /// Writes the authority's certificates and keys (0600) to a folder that only root may enter.
+    public func write(to folder: String) throws(IdentityError) {
+        try SafeFile.makeFolder(folder, mode: 0o700)
+        for (pair, certificate, key) in [
+            (clusterRoot, IdentityFolder.authority, IdentityFolder.authorityKey),
+            (streamRoot, IdentityFolder.streamAuthority, IdentityFolder.streamAuthorityKey),
+        ] {
+            try SafeFile.write(pair.keyPEM, to: "\(folder)/\(key)", mode: 0o600)
+            try SafeFile.write(try pair.certificatePEM(), to: "\(folder)/\(certificate)", mode: 0o644)
+        }
+    }
+
+    /// Loads an authority that ``write(to:)`` wrote, and checks that it can still issue certificates.
+    ///
+    /// - Throws: ``IdentityError`` when a file is missing or damaged, a key is readable by others or belongs to another
+    ///   certificate, the two roots are of different clusters, or one has expired.
+    public static func load(from folder: String, now: Date) throws(IdentityError) -> CertificateAuthority {
+        func root(_ certificate: String, _ key: String) throws(IdentityError) -> KeyPair {
+            let path = "\(folder)/\(certificate)"
+            _ = try IdentityFolder.root(path, now: now)
+            return try IdentityFolder.keyPair(certificate: path, key: "\(folder)/\(key)")
+        }
+        let cluster = try root(IdentityFolder.authority, IdentityFolder.authorityKey)
+        let stream = try root(IdentityFolder.streamAuthority, IdentityFolder.streamAuthorityKey)
+        guard let name = cluster.certificate.commonName, isLabel(name) else {
+            throw .notAnAuthority(path: "\(folder)/\(IdentityFolder.authority)")
+        }
+        guard stream.certificate.commonName == name, stream.certificate.publicKey != cluster.certificate.publicKey else {
+            throw .wrongHolder(
+                path: "\(folder)/\(IdentityFolder.streamAuthority)", expected: "the stream root of cluster \(name)",
+                found: "\(stream.certificate.subject)")
+        }
+        return CertificateAuthority(cluster: name, clusterRoot: cluster, streamRoot: stream)
+    }
 }

@@ -2,52 +2,74 @@ import ClusterAPI
 import ClusterModel
 import NIOCore
 import NIOSSL
+import NodeIdentity
+import Synchronization
 
 /// Who makes a request.
 enum Caller: Hashable, Sendable, CustomStringConvertible {
     /// Came through the Unix socket, which only root can open.
     case root
-    /// Holds a certificate for this node name.
+    /// Holds a certificate of the cluster for this node name.
     case node(NodeName)
-    /// Holds a certificate of the cluster's authority that names no node.
-    case administrator
+    /// Holds an administrator's certificate of the cluster.
+    case administrator(String)
 
     var description: String {
         switch self {
         case .root: "root"
         case .node(let name): "node \(name)"
-        case .administrator: "administrator"
+        case .administrator(let name): "administrator \(name)"
         }
     }
 
     func may(call endpoint: EndpointDescription) -> Bool {
         switch (endpoint.callers, self) {
+        // Root may make peer calls too: who is root on a node can use the node's key anyway, and it helps to look into things.
         case (.operators, _), (.peers, .root), (.peers, .node): true
         // Peer calls decide where a machine runs; a person has no business there.
         case (.peers, .administrator): false
         }
     }
+}
 
-    /// - Throws: ``APIError/Code/forbidden`` when a TCP connection carries no certificate. TLS refuses those before; this is the
-    ///   second lock on the door.
-    init(of channel: any Channel) async throws(APIError) {
-        if case .unixDomainSocket = channel.localAddress {
-            self = .root
-            return
+/// Finds out who is at the other end of a connection.
+final class CallerRegister: Sendable {
+    /// Certificates that were read, by their DER form. TLS has verified each connection's own; this only spares reading it again for
+    /// every request.
+    private let known = Mutex<[[UInt8]: Caller]>([:])
+    private static let mostKnown = 256
+
+    /// - Throws: ``APIError/Code/forbidden`` when the certificate names nobody who may call. TLS refuses connections without one before.
+    func caller(of channel: any Channel) async throws(APIError) -> Caller {
+        if case .unixDomainSocket = channel.localAddress { return .root }
+        let bytes: [UInt8]
+        do {
+            guard let certificate = try await channel.nioSSL_peerCertificate().get() else {
+                throw APIError(.forbidden, "This connection carries no certificate of the cluster.")
+            }
+            bytes = try certificate.toDERBytes()
+        } catch {
+            throw error as? APIError ?? APIError(.forbidden, "The certificate of this connection cannot be read: \(error).")
         }
-        let certificate: NIOSSLCertificate?
-        do { certificate = try await channel.nioSSL_peerCertificate().get() } catch { certificate = nil }
-        guard let certificate else { throw APIError(.forbidden, "This connection carries no certificate of the cluster.") }
-        self = Self.name(in: certificate).map(Caller.node) ?? .administrator
+        if let caller = known.withLock({ $0[bytes] }) { return caller }
+        let caller = try Self.caller(der: bytes)
+        known.withLock { known in
+            if known.count >= Self.mostKnown { known.removeAll() }
+            known[bytes] = caller
+        }
+        return caller
     }
 
-    /// The node name among the certificate's subject alternative names (RFC 5280 section 4.2.1.6). The accessor's underscore says that
-    /// swift-nio-ssl may still rename it; no other offers the names without a second certificate parser.
-    private static func name(in certificate: NIOSSLCertificate) -> NodeName? {
-        for name in certificate._subjectAlternativeNames() where name.nameType == .dnsName {
-            let text = name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-            if let node = try? NodeName(text) { return node }
+    private static func caller(der: [UInt8]) throws(APIError) -> Caller {
+        guard let holder = Holder(der: der) else {
+            throw APIError(.forbidden, "This certificate names neither a node nor an administrator of the cluster.")
         }
-        return nil
+        switch holder.role {
+        case .administrator: return .administrator(holder.name)
+        case .node:
+            guard let name = try? NodeName(holder.name) else { throw APIError(.forbidden, "\"\(holder.name)\" is no node name.") }
+            return .node(name)
+        case .memoryStream: throw APIError(.forbidden, "A certificate for memory streams does not open the API.")
+        }
     }
 }

@@ -2,8 +2,8 @@ import ClusterAPI
 import Foundation
 import Hummingbird
 import HummingbirdCore
-import Logging
 import HummingbirdTLS
+import Logging
 import NIOCore
 import NIOSSL
 import ServiceLifecycle

@@ -11,6 +11,13 @@ struct Routes {
     let operations: any OperatorOperations & PeerOperations
     let version: String
     let limits: ServerLimits
+    private let callers = CallerRegister()
+
+    init(operations: any OperatorOperations & PeerOperations, version: String, limits: ServerLimits) {
+        self.operations = operations
+        self.version = version
+        self.limits = limits
+    }
 
     func router() -> Router<APIContext> {
         let router = Router(context: APIContext.self)
@@ -112,8 +119,9 @@ struct Routes {
         answer: @escaping @Sendable (Request, PathValues) async throws -> Response
     ) {
         let method = HTTPRequest.Method(endpoint.method)
+        let callers = callers
         router.on(RouterPath(endpoint.path), method: method) { request, context in
-            let caller = try await Caller(of: context.channel)
+            let caller = try await callers.caller(of: context.channel)
             guard caller.may(call: endpoint) else {
                 throw APIError(.forbidden, "\(endpoint) is for nodes of the cluster among themselves; this is \(caller).")
             }

@@ -113,7 +113,7 @@ extension NodeService {
         return nil
     }
 
-    private func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
+    func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
         guard let local = entry.local, let expected = entry.stored.incoming else { return nil }
         let machine = IncomingMachine(
             offer: IncomingOffer(
@@ -237,7 +237,8 @@ extension NodeService {
                 node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
                 accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
                 memoryAvailableMiB: memory.available, bridges: HostFacts.bridges(), disks: disks,
-                machinesRunning: machines.values.count { $0.local != nil })
+                machinesRunning: machines.values.count { $0.local != nil },
+                acceptsPostCopy: HostFacts.acceptsPostCopy())
         } catch { throw translate(error, while: "Reading the facts of \(node)") }
     }
 }

@@ -6,6 +6,7 @@ import MigrationRules
 import NodeClient
 import QEMU
 import QMP
+import VMDefinitions
 
 extension NodeService {
     // MARK: Looking
@@ -83,6 +84,7 @@ extension NodeService {
     public func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus {
         let definition = request.definition
         let name = definition.name
+        do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
         if machines[name] != nil { throw error(.refused, "There is a virtual machine \(name) already.") }
         if (try await machines()).contains(where: { $0.machine.name == name || $0.machine.definition.id == definition.id }) {
             throw error(.refused, "There is a virtual machine called \(name), or with the uuid \(definition.id), already.")
@@ -256,7 +258,7 @@ extension NodeService {
         for (name, extent) in machine.extents { disks[name] = try await storage.attachment(of: extent) }
         var variables: DiskAttachment?
         if let extent = machine.firmwareVariables { variables = try await storage.attachment(of: extent) }
-        try await makeAdapters(of: machine)
+        try await makeAdapters(of: machine, areUp: !incoming)
         do {
             let folder = machineFolder(machine.name)
             let commandLine = try QEMUCommandLine(
@@ -277,9 +279,9 @@ extension NodeService {
         }
     }
 
-    private func makeAdapters(of machine: VirtualMachine) async throws {
+    private func makeAdapters(of machine: VirtualMachine, areUp: Bool) async throws {
         for (index, interface) in machine.definition.interfaces.enumerated() {
-            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser)
+            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isUp: areUp)
         }
     }
 

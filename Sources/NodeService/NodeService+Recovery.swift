@@ -30,6 +30,7 @@ extension NodeService {
         machines[name]?.local = entry.local
         var condition: QEMUCondition?
         if let local = entry.local {
+            shortenConsole(of: local)
             if local.process.hasEnded {
                 machines[name]?.note = await ended(local)
                 machines[name]?.local = nil
@@ -83,6 +84,13 @@ extension NodeService {
 
     private func markRunning(_ local: LocalMachine) async {
         if await local.state != .running, await local.state != .ioError { await local.set(.running) }
+    }
+
+    /// A guest that writes without end to its console must not fill the node's runtime folder.
+    private func shortenConsole(of local: LocalMachine) {
+        do { _ = try local.process.folder.shortenSerialLog(beyond: 4 << 20, keeping: 1 << 20) } catch {
+            logger.warning("the console's log cannot be shortened", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
+        }
     }
 
     /// Why a QEMU is gone, for the note and the log.
@@ -264,10 +272,11 @@ extension NodeService {
     }
 
     private func runReceived(_ name: VMName) async throws {
-        guard let entry = machines[name], let local = entry.local else { return }
-        try await local.run()
+        guard let entry = machines[name], let expected = entry.stored.incoming,
+            let machine = incoming[expected.migration] ?? adoptedIncoming(expected.migration, entry)
+        else { return }
+        _ = try await machine.run(frames: [])
         becomeOwner(name)
-        try await local.monitor.execute(.announceSelf())
         logger.notice("the record names this node: runs", metadata: ["vm": "\(name)"])
     }
 

@@ -21,7 +21,8 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --node: folder with ca-cert.pem, node-cert.pem and node-key.pem. (default: /etc/apus/identity)", valueName: "folder"),
+            "With --node: folder with your certificate and key, a node's or an administrator's. (default: /etc/apus/identity)",
+            valueName: "folder"),
         completion: .directory)
     var identity: String?
 
@@ -34,7 +35,8 @@ struct ConnectionOptions: ParsableArguments {
     func client() throws -> NodeClient {
         guard let node else { return NodeClient(socketPath: socket ?? Self.defaultSocket) }
         let (address, port) = try Self.parse(address: node)
-        return try NodeClient(address: address, port: port, node: nil, identity: identity ?? NodeDirectories().identity)
+        return try NodeClient(
+            address: address, port: port, node: nil, identity: identity ?? NodeDirectories().identity, connectTimeout: .seconds(5))
     }
 
     static var defaultSocket: String {
@@ -92,4 +94,3 @@ extension NodeQuestion {
         if connection.json { try Console.print(json: value) } else { Console.print(text()) }
     }
 }
-

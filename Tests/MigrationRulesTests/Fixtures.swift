@@ -34,11 +34,11 @@ private let anyMAC: MACAddress = {
 
 func facts(
     _ node: NodeName, acceleration: Acceleration = .tcg, types: [String] = ["pc-q35-7.2"], cpus: [String] = ["Nehalem"],
-    available: Int = 8_192, bridges: [String] = ["br0"], disks: [DiskID] = [disk]
+    available: Int = 8_192, bridges: [String] = ["br0"], disks: [DiskID] = [disk], acceptsPostCopy: Bool = true
 ) -> NodeFacts {
     NodeFacts(
         node: node, apusVersion: "0.1", qemuVersion: "7.2.22", acceleration: acceleration, accelerationEvidence: "A guest ran.", machineTypes: types, cpuModels: cpus,
-        memoryTotalMiB: 16_384, memoryAvailableMiB: available, bridges: bridges, disks: disks, machinesRunning: 0)
+        memoryTotalMiB: 16_384, memoryAvailableMiB: available, bridges: bridges, disks: disks, machinesRunning: 0, acceptsPostCopy: acceptsPostCopy)
 }
 
 func statistics(pass: Int, remaining: UInt64, transferred: UInt64, dirty: UInt64 = 0, throttle: Int = 0) -> TransferStatistics {

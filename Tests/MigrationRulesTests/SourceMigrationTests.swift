@@ -247,6 +247,15 @@ struct PreflightTests {
         #expect(look(destination: facts(n2, bridges: [])).first?.contains("br0") == true)
         #expect(look(destination: facts(n2, disks: [])).first?.contains("t10.APUS-CSV1") == true)
         #expect(look(destination: facts(n2, acceleration: .kvm)).first?.contains("kvm") == true)
+        let plain = facts(n2, acceptsPostCopy: false)
+        #expect(look(destination: plain).isEmpty)
+        #expect(
+            refusals(
+                of: order(postCopy: true),
+                given: PreflightFacts(
+                    machine: machine(), state: .running, owner: n1, source: facts(n1), destination: plain, machinesOnDestination: [],
+                    isMigrating: false)
+            ).first?.contains("unprivileged_userfaultfd") == true)
         #expect(look(there: [web]).first?.contains("already") == true)
         #expect(look(migrating: true).first?.contains("--cancel") == true)
         #expect(look(destination: facts(n2, types: [], cpus: [], available: 0, bridges: [], disks: [])).count == 5)

@@ -9,9 +9,19 @@ enum CommandRun {
         return (result.status, result.output + result.errors)
     }
 
-    /// Standard output and standard error apart.
+    /// The `apus` that was built with these tests.
+    static func apus(
+        _ arguments: [String], socket: String, input: String = "", interruptAfter mark: String? = nil
+    ) async -> (status: Int32, output: String, errors: String) {
+        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let program = URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/apus"
+        return await runApart(program, arguments, environment: ["APUS_SOCKET": socket], input: input, interruptAfter: mark)
+    }
+
+    /// Standard output and standard error apart. With a mark, the program gets Ctrl-C once that stands on its standard error.
     static func runApart(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = "",
+        interruptAfter mark: String? = nil
     ) async -> (status: Int32, output: String, errors: String) {
         await withCheckedContinuation { continuation in
             // A thread of its own: waiting for a process on those that run tasks would stop the server that it talks to.
@@ -31,11 +41,22 @@ enum CommandRun {
                 stdin.fileHandleForWriting.write(Data(input.utf8))
                 try? stdin.fileHandleForWriting.close()
                 // What our programs write fits into a pipe, so one may be read after the other.
+                var complaint = Data()
+                if let mark {
+                    while !String(decoding: complaint, as: UTF8.self).contains(mark) {
+                        let more = errors.fileHandleForReading.availableData
+                        if more.isEmpty { break }
+                        complaint += more
+                    }
+                    process.interrupt()
+                }
                 let text = output.fileHandleForReading.readDataToEndOfFile()
-                let complaint = errors.fileHandleForReading.readDataToEndOfFile()
+                complaint += errors.fileHandleForReading.readDataToEndOfFile()
                 process.waitUntilExit()
                 continuation.resume(
-                    returning: (process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: complaint, as: UTF8.self)))
+                    returning: (
+                        process.terminationStatus, String(decoding: text, as: UTF8.self), String(decoding: complaint, as: UTF8.self)
+                    ))
             }.start()
         }
     }

@@ -41,7 +41,11 @@ actor FakeNode: OperatorOperations, PeerOperations {
     }
     func planMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationPlan { try await answer(Samples.plan, order) }
     func startMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationStatus { try await answer(Samples.migration, order) }
-    func cancelMigration(of vm: VMName) async throws(APIError) -> MigrationStatus { try await answer(Samples.endedMigration, vm) }
+    func cancelMigration(of vm: VMName) async throws(APIError) -> MigrationStatus {
+        let status = try await answer(Samples.cancelledMigration, vm)
+        finishStreams(with: status)
+        return status
+    }
     func migrations() async throws(APIError) -> [MigrationStatus] { try await answer([Samples.endedMigration]) }
     func disks() async throws(APIError) -> [SharedDiskStatus] { try await answer([Samples.diskStatus]) }
     func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
@@ -77,16 +81,22 @@ actor FakeNode: OperatorOperations, PeerOperations {
     }
     private func followerEnded() { endedFollowers += 1 }
 
-    func finishStreams(throwing error: APIError? = nil) {
+    func finishStreams(with last: MigrationStatus = Samples.endedMigration, throwing error: APIError? = nil) {
         for stream in streams {
             if let error {
                 stream.finish(throwing: error)
             } else {
-                stream.yield(Samples.endedMigration)
+                stream.yield(last)
                 stream.finish()
             }
         }
         streams = []
+    }
+
+    /// Waits until so many followers have come, at most five seconds.
+    func waitForFollowers(_ count: Int) async -> Bool {
+        for _ in 0..<500 where followers < count { try? await Task.sleep(for: .milliseconds(10)) }
+        return followers >= count
     }
 
     /// Waits until as many followers have ended, at most five seconds.

@@ -5,7 +5,7 @@ import NodeClient
 import NodeServer
 import Testing
 
-@Suite("Mutual TLS", .timeLimit(.minutes(1)))
+@Suite("Mutual TLS", .serialized, .timeLimit(.minutes(1)))
 struct MutualTLSTests {
     /// A server with n1's identity, and clients to it.
     private static func withServer(
@@ -20,7 +20,7 @@ struct MutualTLSTests {
     }
 
     private static func client(_ port: Int, as identity: String, to node: NodeName? = Samples.n1) throws -> NodeClient {
-        try NodeClient(address: "127.0.0.1", port: port, node: node, identity: identity)
+        try NodeClient(address: "127.0.0.1", port: port, node: node, identity: identity, connectTimeout: .seconds(15))
     }
 
     @Test("A node may call everything, by name and by address")
@@ -44,6 +44,11 @@ struct MutualTLSTests {
             let error = await #expect(throws: APIError.self) { try await client.resumeIncoming(Samples.resume) }
             #expect(error?.code == .forbidden)
             #expect(await server.node.asked == ["machines()"])
+
+            let command = await CommandRun.apus(
+                ["vm", "list", "--node", "127.0.0.1:\(port)", "--identity", certificates.administrator], socket: "")
+            #expect(command.status == 0, "\(command.errors)")
+            #expect(command.output.contains("web"))
         }
     }
 
@@ -93,6 +98,21 @@ struct MutualTLSTests {
         }
     }
 
+    @Test("The certificate for memory streams does not open the API, although it names a node")
+    func memoryStream() async throws {
+        try await Self.withServer { server, certificates, port in
+            let streams = certificates.n2 + "/qemu"
+            for (file, copy) in [("client-cert.pem", "node-cert.pem"), ("client-key.pem", "node-key.pem")] {
+                try FileManager.default.copyItem(atPath: "\(streams)/\(file)", toPath: "\(streams)/\(copy)")
+            }
+            try FileManager.default.removeItem(atPath: streams + "/ca-cert.pem")
+            try FileManager.default.copyItem(atPath: certificates.n1 + "/ca-cert.pem", toPath: streams + "/ca-cert.pem")
+            let error = await #expect(throws: APIError.self) { try await Self.client(port, as: streams).nodes() }
+            #expect(error?.code == .unreachable)
+            #expect(await server.node.asked.isEmpty)
+        }
+    }
+
     @Test("Clients that never finish their handshake are dropped, and others do not wait for them")
     func stalledHandshake() async throws {
         var limits = ServerLimits()
@@ -100,8 +120,14 @@ struct MutualTLSTests {
         try await TestCertificates.with { certificates in
             try await RunningServer.with(identity: certificates.n1, limits: limits) { server in
                 let port = try #require(server.port)
-                async let stalled = CommandRun.run(
-                    "/usr/bin/timeout", ["5", "/usr/bin/python3", "-c", "import socket\ns=socket.create_connection(('127.0.0.1',\(port)))\ns.send(b'\\x16\\x03\\x01')\nprint(len(s.recv(1)))"])
+                // The first bytes of a TLS record, and nothing more.
+                let script = """
+                    import socket
+                    s = socket.create_connection(('127.0.0.1', \(port)))
+                    s.send(b'\\x16\\x03\\x01')
+                    print(len(s.recv(1)))
+                    """
+                async let stalled = CommandRun.run("/usr/bin/timeout", ["5", "/usr/bin/python3", "-c", script])
                 #expect(try await Self.client(port, as: certificates.n2).nodes() == Samples.nodeStatuses)
                 let (status, text) = await stalled
                 #expect(status == 0 || text.contains("ConnectionReset"), "\(text)")
@@ -116,7 +142,9 @@ struct MutualTLSTests {
             let start = ContinuousClock.now
             let error = await #expect(throws: APIError.self) { try await client.facts() }
             #expect(error?.code == .unreachable)
-            #expect(error?.message.contains("Node n2 at 127.0.0.1:1 does not answer: connection refused") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.contains("Node n2 at 127.0.0.1:1 does not answer: connection refused") == true,
+                "\(String(describing: error))")
             #expect(ContinuousClock.now - start < .seconds(3))
         }
     }

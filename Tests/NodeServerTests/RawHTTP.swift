@@ -1,13 +1,14 @@
 import Foundation
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// Bytes to a Unix socket and back, without any care for HTTP. Nothing waits longer than a few seconds.
 enum RawHTTP {
     static func post(_ path: String, _ body: String, type: String = "application/json") -> String {
-        "POST \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \(type)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+        "POST \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: \(type)\r\n"
+            + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
     }
     static func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" }
 
@@ -57,10 +58,14 @@ enum RawHTTP {
             let count = recv(descriptor, &buffer, buffer.count, 0)
             return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
         }
-        func readAll() async -> String {
+        /// Everything until the server closes or falls silent, or until `mark` has come.
+        func readAll(until mark: String? = nil) async -> String {
             await Self.apart {
                 var text = ""
-                while let more = self.readSome() { text += more }
+                while let more = self.readSome() {
+                    text += more
+                    if let mark, text.contains(mark) { break }
+                }
                 return text
             }
         }

@@ -23,7 +23,7 @@ enum Samples {
         machine: machine, state: .running, owner: n1, epoch: 7, processID: 4_711, note: "Restarted after its QEMU ended.")
     static let facts = NodeFacts(
         node: n1, apusVersion: "0.1.0", qemuVersion: "7.2.9", acceleration: .kvm, accelerationEvidence: "A guest ran.", machineTypes: ["pc-q35-7.2"],
-        cpuModels: ["Nehalem"], memoryTotalMiB: 65_536, memoryAvailableMiB: 30_000, bridges: ["br0"], disks: [disk], machinesRunning: 4)
+        cpuModels: ["Nehalem"], memoryTotalMiB: 65_536, memoryAvailableMiB: 30_000, bridges: ["br0"], disks: [disk], machinesRunning: 4, acceptsPostCopy: true)
     static let nodeStatuses = [
         NodeStatus(name: n1, address: "10.71.0.1", facts: facts, problem: nil, isCoordinator: true),
         NodeStatus(name: n2, address: "10.71.0.2", facts: nil, problem: "No answer within 2 s.", isCoordinator: false),
@@ -45,6 +45,12 @@ enum Samples {
         visibleGapMilliseconds: 52.25, transferredBytes: 600 << 20, passes: 3, forwardedFrames: 12, message: "web runs on n2.")
     static let migration = MigrationStatus(id: id, order: order, source: n1, progress: progress)
     static let endedMigration = MigrationStatus(id: id, order: order, source: n1, progress: progress, record: record)
+    static let cancelledMigration = MigrationStatus(
+        id: id, order: order, source: n1, progress: progress,
+        record: MigrationRecord(
+            id: id, order: order, source: n1, outcome: .cancelled, owner: n1, isRunning: true,
+            startedAt: Date(timeIntervalSince1970: 1_800_000_000), totalMilliseconds: 800,
+            message: "The migration was cancelled; web runs on n1."))
     static let plan = MigrationPlan(
         order: order, source: n1, refusals: ["n2 has no bridge br0."], memoryBytes: 1 << 29, dirtyBytesPerSecond: 1 << 20,
         linkBytesPerSecond: 1 << 30, predictedTotalMilliseconds: 900, predictedBlackoutMilliseconds: 40, predictedPasses: 2,
@@ -67,12 +73,13 @@ enum Samples {
     static let error = APIError(.refused, "web already runs on n2.", node: n1)
 
     /// A value for every place in the table that takes or gives one, and every case of the enums that have them.
-    static let all: [any Described] = values + [
-        VMStatus(machine: machine, state: .stopped, owner: nil, epoch: 0), FrameReply(firstFrameMilliseconds: nil),
-        CreateMachineRequest(definition: definition), Firmware.bios, Firmware.uefi,
-        Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
-        DiskContent.damaged("both headers are unreadable"),
-    ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
+    static let all: [any Described] =
+        values + [
+            VMStatus(machine: machine, state: .stopped, owner: nil, epoch: 0), FrameReply(firstFrameMilliseconds: nil),
+            CreateMachineRequest(definition: definition), Firmware.bios, Firmware.uefi,
+            Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
+            DiskContent.damaged("both headers are unreadable"),
+        ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
         + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases
 
     private static let values: [any Described] = [

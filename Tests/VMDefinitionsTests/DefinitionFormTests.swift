@@ -72,7 +72,7 @@ struct DefinitionFormTests {
     static func samples() -> [VMDefinition] {
         let mac = MACAddress("52:54:00:00:00:01")!
         var plain = VMDefinition(
-            name: VMName(unchecked: "null"), id: someID, memoryMiB: 1_048_576, vcpus: 64, cpuModel: "486", machineType: "pc-q35-7.2",
+            name: VMName(unchecked: "null"), id: someID, memoryMiB: 983_040, vcpus: 64, cpuModel: "486", machineType: "pc-q35-7.2",
             firmware: .bios, disks: [VMDisk(name: "true", byteCount: 64 << 40), VMDisk(name: "1", byteCount: 1 << 20)],
             interfaces: [VMInterface(name: "no", mac: mac, bridge: "1e3")])
         var samples = [plain]
@@ -92,7 +92,7 @@ struct DefinitionFormTests {
         let disks = (0..<16).map { "  - {name: disk-\($0), size: 1 GiB}" }.joined(separator: "\n")
         let networks = (0..<8).map { "  - {name: net-\($0), bridge: br\($0)}" }.joined(separator: "\n")
         let definition = try VMDefinitionFile.parse(
-            "name: big\nmemory: 1 TiB\nvcpus: 64\ndisks:\n\(disks)\nnetworks:\n\(networks)\n", fileName: "big.yaml")
+            "name: big\nmemory: 960 GiB\nvcpus: 64\ndisks:\n\(disks)\nnetworks:\n\(networks)\n", fileName: "big.yaml")
         #expect(definition.disks.count == 16)
         #expect(Set(definition.interfaces.map(\.mac)).count == 8)
     }

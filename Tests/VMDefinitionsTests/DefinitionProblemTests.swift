@@ -21,8 +21,8 @@ struct DefinitionProblemTests {
             ("memory: 512 MB", "2: memory: \"512 MB\" is no size; write a whole number and MiB, GiB or TiB, as in 512 MiB."),
             ("memory: 512", "2: memory: \"512\" is no size; write a whole number and MiB, GiB or TiB, as in 512 MiB."),
             ("memory: -1 GiB", "2: memory: \"-1 GiB\" is no size; write a whole number and MiB, GiB or TiB, as in 512 MiB."),
-            ("memory: 8 MiB", "2: memory: 8 MiB of memory; use 16 MiB to 1 TiB."),
-            ("memory: 999999999 TiB", "2: memory: 1048575998951424 MiB of memory; use 16 MiB to 1 TiB."),
+            ("memory: 8 MiB", "2: memory: 8 MiB of memory; use 16 MiB to 960 GiB."),
+            ("memory: 999999999 TiB", "2: memory: 1048575998951424 MiB of memory; use 16 MiB to 960 GiB."),
             (
                 "memory: 99999999999999999999 GiB",
                 "2: memory: \"99999999999999999999 GiB\" is no size; write a whole number and MiB, GiB or TiB, as in 512 MiB."
@@ -58,7 +58,8 @@ struct DefinitionProblemTests {
             ("memory: 1 GiB\nuuid: 12", "3: uuid: \"12\" is no UUID; write it as 2c1f7a90-0000-4000-8000-000000000001."),
             (
                 "memory: 1 GiB\ncolour: red",
-                "3: \"colour\" is not known here; known are name, uuid, memory, vcpus, cpu, machine, firmware, disks, networks, vnc, onCrash."
+                "3: \"colour\" is not known here; known are name, uuid, memory, vcpus, cpu, machine, firmware, disks, networks, vnc, "
+                    + "onCrash."
             ),
             (
                 "memory: 1 GiB\nfirmware: efi",
@@ -82,7 +83,10 @@ struct DefinitionProblemTests {
                 "memory: 1 GiB\ndisks:\n  - {name: a, size: 1 GiB}\n  - {name: a, size: 1 GiB}",
                 "5: disks[1].name: \"a\" names two disks; give each a name of its own."
             ),
-            ("memory: 1 GiB\ndisks:\n  - {name: a, size: 65 TiB}", "4: disks[0].size: 71468255805440 bytes; use whole MiB from 1 MiB to 64 TiB."),
+            (
+                "memory: 1 GiB\ndisks:\n  - {name: a, size: 65 TiB}",
+                "4: disks[0].size: 71468255805440 bytes; use whole MiB from 1 MiB to 64 TiB."
+            ),
             (
                 "memory: 1 GiB\ndisks:\n  - {name: a, size: 999999999 TiB}",
                 "4: disks[0].size: 18446744073709551615 bytes; use whole MiB from 1 MiB to 64 TiB."

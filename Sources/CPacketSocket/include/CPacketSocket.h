@@ -1,34 +1,63 @@
-#pragma once
-// packet(7) sockets on a guest's adapter. What is here needs C: filter programs, control messages, structures with unions.
+// Packet sockets on a tap interface (packet(7)), for SwitchoverFrames only.
+//
+// C because Swift has neither the CMSG macros nor BPF's; every decision is made in Swift.
+// Functions answer a value of 0 or more, or -errno.
+#ifndef CPACKETSOCKET_H
+#define CPACKETSOCKET_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-// What the kernel says about a frame beside its bytes.
-struct cpacket_info {
-    int64_t microseconds;    // since 1970, when the frame passed the adapter (SO_TIMESTAMPNS)
-    int towards_guest;       // PACKET_OUTGOING: the host's bridge sends it into the adapter
-    uint32_t original_size;  // larger than what was received if the frame was cut
-    int has_vlan;            // the kernel took an 802.1Q tag out of the bytes (PACKET_AUXDATA)
-    uint16_t vlan_tci;
-    uint16_t vlan_tpid;
+// What the socket's kernel filter lets through.
+enum cpacket_filter {
+    // Whole: frames handed to the guest that are meant for it (its address, broadcast, multicast, not sent by itself).
+    // Headers only: its own frames, and all others handed to it, which only count.
+    CPACKET_TO_GUEST = 0,
+    // Whole: broadcast and multicast handed to the guest and not sent by itself. Headers only: its own frames.
+    CPACKET_GROUPS_TO_GUEST = 1,
 };
 
-// The size of the header before each frame: struct virtio_net_hdr, linux/virtio_net.h.
-#define CPACKET_VNET_HEADER 10
+// Length of the virtio_net_hdr that precedes every frame received and sent.
+enum { CPACKET_VNET_HEADER = 10 };
 
-// Opens a socket on an interface. Frames to the guest are received whole if they are for `mac` or for a group; of frames from the guest
-// only the first bytes; others not at all. Returns a descriptor, or -errno.
-int cpacket_open(const char *interface, const uint8_t mac[6], int receive_buffer_bytes);
+struct cpacket_frame {
+    int64_t nanoseconds;   // CLOCK_REALTIME when the kernel handled it; 0 when it did not say
+    uint32_t length;       // bytes in the buffer, virtio_net_hdr included
+    uint16_t vlan_tci;     // valid when has_vlan
+    uint16_t vlan_tpid;
+    uint8_t has_vlan;      // the kernel took the tag out of the frame
+    uint8_t to_guest;      // 1: handed to the tap, 0: came from the guest
+    uint8_t truncated;     // the frame was longer than the buffer
+};
 
-// Takes one frame without waiting. Returns its size, header included; -EAGAIN when there is none; else -errno.
-long cpacket_receive(int socket, void *buffer, size_t size, struct cpacket_info *info);
+struct cpacket_counters {
+    uint64_t taken;    // frames the reader of the tap has taken: the interface's tx_packets
+    uint64_t dropped;  // frames the tap had no room for: tx_dropped
+};
 
-// Sends one frame, header included, into the adapter, towards the guest. Returns 0 or -errno.
-int cpacket_send(int socket, const void *frame, size_t size);
+// A non-blocking packet socket on `interface`. `*index` receives the interface's index. Needs CAP_NET_RAW.
+int cpacket_open(const char *interface, const uint8_t guest[6], enum cpacket_filter filter, int *index);
 
-// Frames that the kernel dropped since the last call, because nobody took them in time (PACKET_STATISTICS). -errno on failure.
-long cpacket_dropped(int socket);
+// The next frame waiting in the socket. -EAGAIN when there is none.
+int cpacket_receive(int socket, void *buffer, size_t capacity, struct cpacket_frame *frame);
 
-// An event that wakes a poll(2): a descriptor or -errno.
-int cpacket_event(void);
+// Hands a frame, virtio_net_hdr first, to the tap.
+int cpacket_send(int socket, const void *bytes, size_t length);
+
+// Frames the socket had no room for since the last call.
+int cpacket_overflow(int socket, uint32_t *frames);
+
+// A socket for cpacket_counters, bound to the network namespace of the calling thread.
+int cpacket_open_counters(void);
+int cpacket_read_counters(int socket, int index, struct cpacket_counters *counters);
+
+// Sets the interface up. Needs CAP_NET_ADMIN.
+int cpacket_set_up(int socket, const char *interface);
+// The length of the queue in which frames wait for the tap's reader; answers the old length.
+int cpacket_set_queue_length(int socket, const char *interface, int length);
+
+// A descriptor that poll(2) finds readable once cpacket_signal was called.
+int cpacket_open_event(void);
+int cpacket_signal(int event);
+
+#endif

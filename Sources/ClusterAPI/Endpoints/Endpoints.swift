@@ -6,7 +6,7 @@ public enum Endpoints {
         .get, "/openapi.json", "This description", for: .operators, deadline: .seconds(5))
     public static let ping = Endpoint<NoContent, NoContent>(
         .get, "/v1/ping", "Nothing: says that the node answers, and opens a connection for calls to come", for: .operators,
-        deadline: .seconds(2))
+        deadline: .seconds(5))
 
     // Operators.
     public static let nodes = Endpoint<NoContent, [NodeStatus]>(

@@ -17,6 +17,7 @@ extension NodeFacts: Described {
             .init("bridges", .list(.text())),
             Schema.property("disks", [DiskID].self),
             .init("machinesRunning", .unsigned),
+            .init("acceptsPostCopy", .boolean, "whether its kernel lets QEMU receive by post-copy"),
         ])
     }
 }

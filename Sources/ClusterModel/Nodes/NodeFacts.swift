@@ -24,11 +24,14 @@ public struct NodeFacts: Hashable, Sendable, Codable {
     /// Shared disks it has a session to.
     public var disks: [DiskID]
     public var machinesRunning: Int
+    /// Whether its kernel lets QEMU receive by post-copy (`vm.unprivileged_userfaultfd`).
+    public var acceptsPostCopy: Bool
 
     public init(
         node: NodeName, apusVersion: String, qemuVersion: String, acceleration: Acceleration, accelerationEvidence: String,
         machineTypes: [String],
-        cpuModels: [String], memoryTotalMiB: Int, memoryAvailableMiB: Int, bridges: [String], disks: [DiskID], machinesRunning: Int
+        cpuModels: [String], memoryTotalMiB: Int, memoryAvailableMiB: Int, bridges: [String], disks: [DiskID], machinesRunning: Int,
+        acceptsPostCopy: Bool
     ) {
         self.node = node
         self.apusVersion = apusVersion
@@ -42,6 +45,7 @@ public struct NodeFacts: Hashable, Sendable, Codable {
         self.bridges = bridges
         self.disks = disks
         self.machinesRunning = machinesRunning
+        self.acceptsPostCopy = acceptsPostCopy
     }
 }
 

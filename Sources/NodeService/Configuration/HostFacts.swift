@@ -29,4 +29,11 @@ enum HostFacts {
         let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         return line?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { $0 * 1_024 }
     }
+
+    /// Post-copy needs userfaultfd(2) to catch faults of the kernel too, which an unprivileged QEMU may use only when this is set
+    /// (Documentation/admin-guide/sysctl/vm.rst, `unprivileged_userfaultfd`).
+    static func acceptsPostCopy() -> Bool {
+        let setting = try? String(contentsOfFile: "/proc/sys/vm/unprivileged_userfaultfd", encoding: .utf8)
+        return setting?.trimmingCharacters(in: .whitespacesAndNewlines) == "1"
+    }
 }

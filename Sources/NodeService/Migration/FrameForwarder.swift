@@ -14,38 +14,35 @@ actor FrameForwarder {
     /// A guest that was silent for longer before the switchover gives nothing to measure a gap with.
     private static let measurableSilence: Int64 = 1_000_000
 
-    /// QEMU stamps STOP after it has stopped the vCPUs; a frame it took just before was not seen by the guest.
-    private static let margin: Int64 = 500
-
-    private let taps: [(interface: String, tap: AdapterTap)]
+    private let recorders: [(interface: String, recorder: FrameRecorder)]
     private let migration: UUID
     private let peer: any PeerOperations
     private let logger: Logger
     private var taken: [String: UInt64] = [:]
     private(set) var forwarded = 0
     private var firstFrame: Double?
+    private var missed = 0
     private var isClosed = false
 
     init(machine: VMDefinition, migration: UUID, peer: any PeerOperations, logger: Logger) throws {
-        taps = try AdapterTap.all(of: machine)
+        recorders = try machine.onEveryAdapter({ try FrameRecorder(interface: $0, mac: $1) }, undo: { $0.stop() })
         self.migration = migration
         self.peer = peer
         self.logger = logger
     }
 
-    /// Frames since the cut that were not taken yet.
+    /// Frames that the guest did not get here and that were not taken yet.
     ///
-    /// - Parameters:
-    ///   - cut: The guest's stop in microseconds since 1970; nil, when QEMU did not tell, gives none.
-    ///   - groupFrames: Whether broadcasts and multicasts are wanted. Once the machine runs on the destination they reach it there.
-    func take(from cut: Int64?, groupFrames: Bool) -> [CapturedFrame] {
+    /// - Parameter cut: The guest's stop in microseconds since 1970; nil, when QEMU did not tell, gives none.
+    func take(from cut: Int64?) -> [CapturedFrame] {
         guard let cut else { return [] }
         var frames: [CapturedFrame] = []
-        for (interface, tap) in taps {
-            let (new, last) = tap.frames(from: cut - Self.margin, after: taken[interface] ?? 0)
-            taken[interface] = last
-            let wanted = groupFrames ? new : new.filter { !SwitchoverFrame.isForGroup($0.bytes) }
-            frames += wanted.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
+        missed = 0
+        for (interface, recorder) in recorders {
+            let found = recorder.frames(from: cut, after: taken[interface] ?? 0)
+            taken[interface] = found.lastSequence
+            missed += found.missed
+            frames += found.frames.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
         }
         forwarded += frames.count
         return frames
@@ -54,19 +51,18 @@ actor FrameForwarder {
     /// The longest silence a peer of the guest saw: its last frame here, the blackout, its first frame there.
     func visibleGap(cut: Int64?, blackout: Duration?) async -> Duration? {
         guard let cut, let blackout else { return nil }
-        guard let last = taps.compactMap({ $0.tap.lastFrameFromGuest(until: cut + Self.margin) }).max(), cut - last < Self.measurableSilence
-        else { return nil }
+        guard let last = recorders.compactMap(\.recorder.lastFrameFromGuest).max(), cut - last < Self.measurableSilence else { return nil }
         let end = ContinuousClock.now + Self.firstFrameWait
         while firstFrame == nil, ContinuousClock.now < end {
-            await deliver(from: cut)
+            await deliver(take(from: cut))
             try? await Task.sleep(for: .milliseconds(3))
         }
         return firstFrame.map { .microseconds(max(cut - last, 0)) + blackout + .milliseconds(Int64($0)) }
     }
 
-    private func deliver(from cut: Int64) async {
+    private func deliver(_ frames: [CapturedFrame]) async {
         do {
-            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: take(from: cut, groupFrames: false)))
+            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: frames))
             if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
         } catch {
             logger.warning("frames could not be handed to the destination", metadata: ["migration": "\(migration)", "error": "\(error)"])
@@ -74,35 +70,36 @@ actor FrameForwarder {
     }
 
     /// Goes on delivering for a while, then lets go of the adapters.
-    func close(after time: Duration, cut: Int64? = nil) async {
+    func close(after time: Duration, cut: Int64?) async {
         guard !isClosed else { return }
         isClosed = true
         let end = ContinuousClock.now + time
-        while let cut, ContinuousClock.now < end {
-            let frames = take(from: cut, groupFrames: false)
-            if !frames.isEmpty { _ = try? await peer.deliverFrames(FrameDelivery(migration: migration, frames: frames)) }
+        while ContinuousClock.now < end {
+            let frames = take(from: cut)
+            if !frames.isEmpty { await deliver(frames) }
             try? await Task.sleep(for: .milliseconds(5))
         }
-        for (interface, tap) in taps {
-            let dropped = tap.droppedFrames()
-            if dropped > 0 { logger.warning("frames were lost", metadata: ["adapter": "\(interface)", "frames": "\(dropped)"]) }
-            tap.stop()
+        if missed > 0 {
+            logger.warning("frames were lost at a switchover", metadata: ["migration": "\(migration)", "frames": "\(missed)"])
         }
+        for (_, recorder) in recorders { recorder.stop() }
     }
 }
 
-extension AdapterTap {
-    /// Watches every adapter of a machine on this node, by ``VMInterface/name``.
-    static func all(of machine: VMDefinition) throws -> [(interface: String, tap: AdapterTap)] {
-        var taps: [(interface: String, tap: AdapterTap)] = []
+extension VMDefinition {
+    /// Makes something for the tap of every adapter, by ``VMInterface/name``; if one cannot be made, those before it are undone.
+    func onEveryAdapter<Made>(
+        _ make: (_ tap: String, _ mac: [UInt8]) throws -> Made, undo: (Made) -> Void
+    ) throws -> [(String, Made)] {
+        var all: [(String, Made)] = []
         do {
-            for (index, interface) in machine.interfaces.enumerated() {
-                taps.append((interface.name, try AdapterTap(interface: machine.tap(index).name, mac: interface.mac.bytes)))
+            for (index, interface) in interfaces.enumerated() {
+                all.append((interface.name, try make(tap(index).name, interface.mac.bytes)))
             }
         } catch {
-            for (_, tap) in taps { tap.stop() }
+            for (_, made) in all { undo(made) }
             throw error
         }
-        return taps
+        return all
     }
 }

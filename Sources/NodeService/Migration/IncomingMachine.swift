@@ -13,7 +13,7 @@ actor IncomingMachine {
     nonisolated let local: LocalMachine
     private let logger: Logger
     private var ready: IncomingReady?
-    private var taps: [String: AdapterTap] = [:]
+    private var injectors: [String: FrameInjector] = [:]
     private var resumedAt: Int64?
     private(set) var failure: String?
 
@@ -35,7 +35,7 @@ actor IncomingMachine {
                 QMPMigrationParameters(
                     tlsCredentials: MigrationSetup.credentials, multifdChannels: offer.multifdChannels > 0 ? offer.multifdChannels : nil,
                     announceRounds: 0)))
-        for (interface, tap) in try AdapterTap.all(of: offer.machine.definition) { taps[interface] = tap }
+        try openAdapters()
         try await monitor.execute(.migrateIncoming(at: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
         let ready = IncomingReady(address: address, port: try await port())
         self.ready = ready
@@ -73,31 +73,41 @@ actor IncomingMachine {
         }
     }
 
+    /// Watches the guest's adapters; also those of a machine that was found after a restart of this service.
+    private func openAdapters() throws {
+        guard injectors.isEmpty else { return }
+        let made = try offer.machine.definition.onEveryAdapter(
+            { try FrameInjector(interface: $0, mac: $1) }, undo: { $0.stop() })
+        for (interface, injector) in made { injectors[interface] = injector }
+    }
+
     /// Runs it and hands it the frames it missed.
     ///
-    /// Those are the source's, and what came to the adapter here since the order was on its way: broadcasts reach every port at once, and QEMU
-    /// drops what it reads before the machine runs. What the source sent too is not handed over twice.
+    /// Its adapters go up only now. What is handed to them before the machine runs stays in order before what the network brings. After a long
+    /// pause there are more than a guest takes at once; the rest follows a few at a time.
     /// - Returns: From the order to QEMU's RESUME.
     func run(frames: [CapturedFrame]) async throws -> Duration {
         let began = ContinuousClock.now
-        let ordered = Int64(Date().timeIntervalSince1970 * 1e6)
+        try openAdapters()
+        for injector in injectors.values { try injector.arm() }
         let events = await local.monitor.events()
+        inject(frames.prefix(Self.atOnce))
         try await local.run()
-        let resumed = try await resumeTime(in: events)
-        resumedAt = resumed
+        resumedAt = try await resumeTime(in: events)
         let took = ContinuousClock.now - began
-        inject(frames)
-        let already = Set(frames.map(\.bytes))
-        for (interface, tap) in taps {
-            let missed = tap.frames(from: ordered - Self.flightTime).frames.filter { $0.microseconds < resumed }
-            inject(missed.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }.filter { !already.contains($0.bytes) })
+        var rest = frames.dropFirst(Self.atOnce)
+        while !rest.isEmpty {
+            try await Task.sleep(for: .milliseconds(2))
+            inject(rest.prefix(Self.burst))
+            rest = rest.dropFirst(Self.burst)
         }
         try await local.monitor.execute(.announceSelf())
         return took
     }
 
-    /// The longest that the source's order is likely to be on its way.
-    private static let flightTime: Int64 = 20_000
+    /// A guest's socket holds about a hundred small datagrams, and a live migration brings fewer.
+    private static let atOnce = 96
+    private static let burst = 32
 
     private func resumeTime(in events: AsyncStream<QMPEvent>) async throws -> Int64 {
         try await withThrowingTaskGroup(of: Int64?.self) { group in
@@ -117,23 +127,23 @@ actor IncomingMachine {
         }
     }
 
-    @discardableResult
-    func inject(_ frames: [CapturedFrame]) -> Int {
-        var count = 0
+    func inject(_ frames: some Collection<CapturedFrame>) {
         for (interface, group) in Dictionary(grouping: frames, by: \.interface) {
             do {
-                count += try taps[interface]?.inject(group.map { [UInt8]($0.bytes) }) ?? 0
+                let done = try injectors[interface]?.inject(group.map { [UInt8]($0.bytes) })
+                if let done, done.refused > 0 {
+                    logger.warning("frames that are not for the guest were refused", metadata: ["vm": "\(local.machine.name)", "frames": "\(done.refused)"])
+                }
             } catch {
                 logger.warning("frames could not be handed to the guest", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])
             }
         }
-        return count
     }
 
     /// From resumption to the guest's first own frame.
     var firstFrameMilliseconds: Double? {
         guard let resumedAt else { return nil }
-        return taps.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
+        return injectors.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
     }
 
     /// Whether the last late frame has certainly come.
@@ -143,7 +153,7 @@ actor IncomingMachine {
     }
 
     func close() {
-        for tap in taps.values { tap.stop() }
-        taps = [:]
+        for injector in injectors.values { injector.stop() }
+        injectors = [:]
     }
 }

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import MigrationRules
+import NodeIdentity
 import QMP
 
 /// The source QEMU's side of a memory transfer: which knobs are turned, and in which order QEMU wants them.
@@ -101,7 +102,8 @@ enum MigrationSetup {
             // There was none: the first migration of this QEMU.
         }
         try await monitor.execute(
-            .tlsCredentialsX509(id: credentials, directory: identityFolder + "/qemu", endpoint: endpoint))
+            .tlsCredentialsX509(
+                id: credentials, directory: identityFolder + "/qemu", endpoint: endpoint, priority: NodeIdentity.streamPriority))
     }
 }
 

@@ -254,7 +254,7 @@ actor SourceRunner {
         await tools.hold.wait(at: "resuming")
         let end = ContinuousClock.now + SourceTools.resumePatience
         while !Task.isCancelled {
-            let first = await frames?.take(from: cut, groupFrames: true) ?? []
+            let first = await frames?.take(from: cut) ?? []
             do {
                 let reply = try await tools.peer.resumeIncoming(ResumeRequest(migration: id, epoch: epoch, frames: first))
                 if let returned = reply.returnedEpoch {

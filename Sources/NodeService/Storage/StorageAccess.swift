@@ -6,6 +6,7 @@ import Logging
 import QEMU
 import SCSI
 import SharedDisks
+import VMDefinitions
 
 /// This node's way to the shared disks: one session, opened again by decision and never by itself.
 actor StorageAccess {
@@ -187,7 +188,7 @@ actor StorageAccess {
         }
     }
 
-    private static let firmwareExtent = "uefi-vars"
+    private static let firmwareExtent = DefinitionRules.firmwareVariablesName
     private func extentName(_ vm: VMName, _ disk: String) -> String { "\(vm)/\(disk)" }
 
     private func volume(for request: AllocationRequest) async throws -> ClusterSharedVolume {

@@ -120,7 +120,9 @@ private struct Builder {
         // A guest that switches itself off leaves a QEMU that says so. Without this, nobody could tell it from a crash afterwards.
         add("-no-shutdown")
         for (name, path) in [("control", host.folder.controlSocket), ("events", host.folder.eventSocket)] {
-            add("-chardev", "socket,id=\(name),path=\(keyvalText(try socket(path))),server=on,wait=off", "-mon", "chardev=\(name),mode=control")
+            add(
+                "-chardev", "socket,id=\(name),path=\(keyvalText(try socket(path))),server=on,wait=off", "-mon",
+                "chardev=\(name),mode=control")
         }
     }
 
@@ -145,7 +147,8 @@ private struct Builder {
         // no memory. With memfd the same pass would allocate every page. The name is the one QEMU itself gives, so that streams of
         // machines that were started without a backend fit too.
         add(object: [
-            "qom-type": "memory-backend-ram", "id": "pc.ram", "size": .number(UInt64(clamping: definition.memoryMiB).multipliedClamping(1 << 20)),
+            "qom-type": "memory-backend-ram", "id": "pc.ram",
+            "size": .number(UInt64(clamping: definition.memoryMiB).multipliedClamping(1 << 20)),
         ])
         add("-rtc", "base=utc", "-boot", "strict=on,menu=off")
     }

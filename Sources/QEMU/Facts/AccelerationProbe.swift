@@ -28,14 +28,16 @@ public enum AccelerationProbe {
         }
         if let user, !user.canReadAndWrite("/dev/kvm") {
             return Finding(
-                .tcg, "\(user.name), the user QEMU runs as, may not open /dev/kvm: TCG is used. "
+                .tcg,
+                "\(user.name), the user QEMU runs as, may not open /dev/kvm: TCG is used. "
                     + "Add it to the group kvm (usermod -aG kvm \(user.name)) and restart the node service.")
         }
         let run = try await execute("kvm", program: program, user: user, deadline: deadline)
         if run.exitCode == ProbeGuest.successCode { return Finding(.kvm, "A guest ran with KVM and its result was right.") }
         if run.wasKilled {
             return Finding(
-                .tcg, "/dev/kvm opens, but a guest did not finish its work within \(deadline / .seconds(1)) s, "
+                .tcg,
+                "/dev/kvm opens, but a guest did not finish its work within \(deadline / .seconds(1)) s, "
                     + "where real hardware takes milliseconds: TCG is used.")
         }
         let words = lastWords(in: run.errors, program: program)

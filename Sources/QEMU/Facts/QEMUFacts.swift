@@ -73,7 +73,8 @@ public struct QEMUFacts: Hashable, Sendable, Codable {
         func line(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "unknown" }
         let groups = user.map { $0.groups.sorted().map(String.init).joined(separator: ",") } ?? ""
         return [
-            program, "\(facts.st_size)", "\(facts.st_mtim.tv_sec)", line("/proc/sys/kernel/osrelease"), line("/proc/sys/kernel/random/boot_id"),
+            program, "\(facts.st_size)", "\(facts.st_mtim.tv_sec)", line("/proc/sys/kernel/osrelease"),
+            line("/proc/sys/kernel/random/boot_id"),
             user?.name ?? "", groups,
         ].map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.joined(separator: " ")
     }

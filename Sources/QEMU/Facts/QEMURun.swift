@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Subprocess
 
 /// How a short run of QEMU went.
@@ -15,17 +16,21 @@ struct QEMURun: Sendable {
     static func run(
         _ program: String, _ arguments: [String], input: String, user: MachineUser?, deadline: Duration
     ) async throws(QEMUFactsError) -> QEMURun {
-        var options = PlatformOptions()
+        guard access(program, X_OK) == 0 else { throw .notStarted(program: program, reason: systemMessage(errno)) }
+        var command = [program] + arguments
         if let user {
-            options.userID = user.userID
-            options.groupID = user.groupID
-            options.supplementaryGroups = user.groups
+            // setpriv(1) changes the user, and not swift-subprocess (1.0.2): it would call setgroups(3) and its like between fork and
+            // execve, where they can wait for ever for a lock that a thread of ours held at the fork.
+            let groups = user.groups.isEmpty ? ["--clear-groups"] : ["--groups", user.groups.map(String.init).joined(separator: ",")]
+            command =
+                ["/usr/bin/setpriv", "--reuid", "\(user.userID)", "--regid", "\(user.groupID)"] + groups
+                + ["--no-new-privs", "--inh-caps=-all", "--"] + command
         }
         // The search path holds only the program's folder, so its name means exactly that file.
-        let location = URL(filePath: program)
+        let location = URL(filePath: command[0])
         let configuration = Configuration(
-            executable: .name(location.lastPathComponent), arguments: Arguments(arguments),
-            environment: .custom(["PATH": location.deletingLastPathComponent().path, "LC_ALL": "C"]), platformOptions: options)
+            executable: .name(location.lastPathComponent), arguments: Arguments(Array(command.dropFirst())),
+            environment: .custom(["PATH": location.deletingLastPathComponent().path, "LC_ALL": "C"]))
         let outcome: Result<QEMURun?, QEMUFactsError> = await withTaskGroup(of: Result<QEMURun?, QEMUFactsError>.self) { group in
             group.addTask {
                 do {

@@ -46,10 +46,13 @@ public struct TapDevice: Hashable, Sendable {
         name = "ap\(digits)-\(index)"
     }
 
-    /// Makes the tap with the bridge's MTU, plugs it in and sets it up. One that is left over and unused is taken over.
-    public func create(bridge: String, mac: MACAddress, user: MachineUser) async throws(TapDeviceError) {
+    /// Makes the tap with the bridge's MTU and plugs it in. One that is left over and unused is taken over.
+    ///
+    /// - Parameter isUp: Whether it is set up too. The tap of a machine that is being received stays down until the switchover, lest it fill
+    ///   with frames that the guest gets elsewhere.
+    public func create(bridge: String, mac: MACAddress, user: MachineUser, isUp: Bool = true) async throws(TapDeviceError) {
         try await onOwnThread("tap \(name)") { () throws(TapDeviceError) in
-            try createBlocking(bridge: bridge, mac: mac, user: user)
+            try createBlocking(bridge: bridge, mac: mac, user: user, isUp: isUp)
         }
     }
 
@@ -60,13 +63,13 @@ public struct TapDevice: Hashable, Sendable {
     }
 
     /// As ``create(bridge:mac:user:)``, on the calling thread and so in its network namespace.
-    func createBlocking(bridge: String, mac: MACAddress, user: MachineUser) throws(TapDeviceError) {
+    func createBlocking(bridge: String, mac: MACAddress, user: MachineUser, isUp: Bool = true) throws(TapDeviceError) {
         guard user.canReadAndWrite("/dev/net/tun") else { throw .tunNotAccessible(user: user.name) }
         // A bridge without an address of its own takes the lowest of its ports; with this prefix that is never a tap's, so the
         // node keeps its address when machines come and go.
         let hostSide = [0xfe] + mac.bytes.dropFirst()
         var step: UnsafePointer<CChar>?
-        let error = cprocess_tap_create(name, user.userID, bridge, hostSide, &step)
+        let error = cprocess_tap_create(name, user.userID, bridge, hostSide, isUp ? 1 : 0, &step)
         if error == 0 { return }
         let what = step.map { String(cString: $0) } ?? "creating the tap"
         // What was begun is not left lying; until it exists there is nothing of ours to remove.

@@ -101,13 +101,15 @@ extension MachineFolder {
     }
 }
 
-/// The words a program ended with, from the end of its log: the last lines, without QEMU's time stamps and program name.
+/// The words a program ended with, from the end of its log: the last lines, without QEMU's time stamps and program name. Warnings
+/// are left out when something worse was said.
 func lastWords(in log: String?, program: String) -> String {
     let name = program.split(separator: "/").last.map(String.init) ?? program
-    let lines = (log ?? "").split(whereSeparator: \.isNewline).suffix(4).map { line in
+    let lines = (log ?? "").split(whereSeparator: \.isNewline).suffix(20).map { line in
         var line = line[...]
         if let colon = line.range(of: name + ": ") { line = line[colon.upperBound...] }
         return String(line.filter { !$0.unicodeScalars.contains { $0.value < 0x20 } }.prefix(500))
     }
-    return lines.joined(separator: "; ")
+    let errors = lines.filter { !$0.hasPrefix("warning: ") }
+    return (errors.isEmpty ? lines : errors).suffix(4).joined(separator: "; ")
 }

@@ -123,15 +123,30 @@ struct LabStatusCommand: AsyncParsableCommand {
 
 struct LabPath: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "path", abstract: "Print the path of a node's API socket.",
-        discussion: "Example: apus vm list --socket $(apus lab path n1)")
+        commandName: "path", abstract: "Print the path of a node's API socket, of its log, or of the file behind a disk of the SAN.",
+        discussion: """
+            Examples:
+              apus vm list --socket $(apus lab path n1)
+              apus lab path --lun 2
+            """)
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "n1, n2, ...") var node: String
+    @Argument(help: "n1, n2, ...") var node: String?
     @Flag(help: "The log of apusd instead.") var log = false
+    @Option(help: "The file behind this logical unit of the SAN.") var lun: Int?
+
+    func validate() throws {
+        guard (node == nil) != (lun == nil) else { throw ValidationError("Name either a node or a disk with --lun.") }
+    }
 
     func run() async throws {
-        let node = try await lab.open().node(self.node)
+        let lab = try await lab.open()
+        if let lun {
+            print(try lab.backingFile(lun: lun))
+            return
+        }
+        guard let name = node else { return }
+        let node = try lab.node(name)
         print(log ? node.serviceLog : node.apiSocket)
     }
 }

@@ -33,7 +33,9 @@ struct MigrateMachine: NodeQuestion {
         help: ArgumentHelp("The longest pause of the guest to accept. (default: 300ms)", valueName: "time"),
         transform: Units.parseMilliseconds)
     var maxBlackout: Int?
-    @Option(help: ArgumentHelp("Use at most this much of the link, for instance 1Gbit.", valueName: "rate"), transform: Units.parseBitsPerSecond)
+    @Option(
+        help: ArgumentHelp("Use at most this much of the link, for instance 1Gbit.", valueName: "rate"), transform: Units.parseBitsPerSecond
+    )
     var bandwidth: UInt64?
     @Flag(help: "If copying cannot catch up, run on the destination before all memory is there. Losing a node then loses the memory.")
     var postCopy = false
@@ -50,7 +52,8 @@ struct MigrateMachine: NodeQuestion {
         if destination == nil { throw ValidationError("Say where to: apus vm migrate \(name) --to NODE") }
         if plan, detach { throw ValidationError("--plan moves nothing that could be detached from.") }
         if quick, postCopy || noAutoConverge || maxBlackout != nil {
-            throw ValidationError("A quick migration pauses the machine for the whole copy: the options of live migration do not go with --quick.")
+            throw ValidationError(
+                "A quick migration pauses the machine for the whole copy: the options of live migration do not go with --quick.")
         }
     }
 

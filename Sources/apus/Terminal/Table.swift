@@ -40,7 +40,9 @@ struct Table {
 
     /// Text from a node must not move the cursor or break the table.
     private static func oneLine(_ text: String) -> String {
-        String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 }.filter { $0.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 } })
+        String(
+            text.map { $0.isNewline || $0 == "\t" ? " " : $0 }.filter { $0.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 } }
+        )
     }
 
     private static func trimmed(_ text: String) -> String {

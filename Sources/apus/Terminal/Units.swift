@@ -12,7 +12,7 @@ enum Units {
             value /= 1_024
             unit += 1
         }
-        let whole = unit == 0 || value >= 9.95 || value == value.rounded()
+        let whole = value >= 9.95 || (value * 10).rounded() == value.rounded() * 10
         return "\(decimal(value, digits: whole ? 0 : 1)) \(names[unit])"
     }
 
