@@ -87,8 +87,8 @@ public func recovery(of machine: AdoptedMachine) -> RecoveryAction {
     case .paused: return machine.shouldRun ? .resume : .supervise
     case .ioError: return .supervise
     case .sending, .switchingOver: return .cancelTransfer
-    case .sent: return .finishOrRevert
-    case .postCopySource: return .supervise
+    // Post-copy can only go on; its other end may be waiting for the record to name it.
+    case .sent, .postCopySource: return .finishOrRevert
     case .received: return .runReceived
     // Ownership is committed only after everything was received; half a machine that is ours can only be thrown away.
     case .receiving: return machine.shouldRun && machine.crashPolicy == .restart ? .restart : .leaveCrashed

@@ -37,7 +37,8 @@ extension NodeService {
                 entry.local = nil
             } else {
                 // A monitor that does not answer says nothing about the machine: look again.
-                guard let now = try? await local.condition() else { return }
+                let isArriving = entry.stored.incoming != nil
+                guard let now = try? await isArriving ? local.arrivingCondition() : local.condition() else { return }
                 condition = now
                 if now == .running, entry.record != nil, entry.stored.incoming == nil {
                     await markRunning(local)
@@ -123,7 +124,10 @@ extension NodeService {
         do {
             switch action {
             case .supervise:
-                if let local = entry.local { try await settleState(local) }
+                guard let local = entry.local else { return }
+                try await settleState(local)
+                // It runs and is ours, and whoever let it run did not get to noting that: the service died, or read the record itself.
+                if record.owner == node, entry.stored.incoming != nil, try await local.condition() == .running { becomeOwner(name) }
             case .resume:
                 try await entry.local?.run()
             case .cancelTransfer:
@@ -212,9 +216,20 @@ extension NodeService {
     private func finishOrRevert(_ local: LocalMachine, stored: StoredMachine, record: OwnershipRecord) async throws {
         let slot = stored.machine.ownershipSlot
         let id = stored.machine.definition.id
-        if let migration = stored.outgoing, let destination = stored.destination, let peer = peers.client(of: destination),
-            let state = try? await peer.incomingState(migration), state.phase == .received
-        {
+        var state: IncomingState?
+        if let migration = stored.outgoing, let destination = stored.destination, let peer = peers.client(of: destination) {
+            state = try? await peer.incomingState(migration)
+        }
+        if try await local.condition() == .postCopySource, state?.phase != .received {
+            // QEMU cannot go back from here (migration.json, postcopy-active): wait for the destination, or know that it has nothing.
+            guard let state, state.phase == .failed || state.phase == .unknown else { return }
+            let reason = "The node service on \(node) ended during post-copy, and \(stored.destination.map { "\($0)" } ?? "the destination") lost the machine."
+            remember(
+                stored, .lost, owner: node, isRunning: false,
+                "The memory of \(local.machine.name) is lost: \(reason) Its disk is intact. Start it again with: apus vm start \(local.machine.name)")
+            return try await loseMemory(of: local.machine.name, local: local, reason: reason)
+        }
+        if let destination = stored.destination, state?.phase == .received {
             let successor = OwnershipRecord(vmID: id, owner: destination, epoch: record.epoch + 1)
             if case .written = await storage.writeOwnership(successor, in: slot) {
                 // The next look finds a record that names the destination.

@@ -291,6 +291,7 @@ struct RecoveryTests {
         Case(owner: n1, qemu: .sending, expected: .cancelTransfer),
         Case(owner: n1, qemu: .switchingOver, expected: .cancelTransfer),
         Case(owner: n1, qemu: .sent, expected: .finishOrRevert),
+        Case(owner: n1, qemu: .postCopySource, expected: .finishOrRevert),
         Case(owner: n1, qemu: nil, expected: .restart),
         Case(owner: n1, qemu: .received, incoming: true, expected: .runReceived),
         Case(owner: n1, qemu: .paused, expected: .resume),

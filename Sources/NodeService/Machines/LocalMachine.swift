@@ -97,6 +97,16 @@ actor LocalMachine {
         }
     }
 
+    /// ``condition()`` of a machine on its way to this node, where paused means that all of it is here.
+    func arrivingCondition() async throws -> QEMUCondition {
+        switch try await arrival() {
+        case .receiving: .receiving
+        case .received: .received
+        case .running: .running
+        case .none: try await condition()
+        }
+    }
+
     /// Whether a machine that arrived by post-copy still lacks some of its memory.
     func lacksMemory() async throws -> Bool {
         switch try await monitor.execute(.queryMigrate).status {

@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import Glibc
 
 /// What this node remembers of a machine across restarts. Who may run it is not here: that stands on the shared disk.
 struct StoredMachine: Codable, Hashable, Sendable {
@@ -65,22 +66,39 @@ struct MachineStore: Sendable {
 
 /// Writing that survives a power cut: temporary file, fsync, rename, fsync of the folder (rename(2), fsync(2)).
 enum DurableFile {
+    /// - Throws: ``Failure``.
     static func replace(_ file: URL, with data: Data) throws {
         let temporary = file.appendingPathExtension("new")
-        try data.write(to: temporary)
-        try synchronize(temporary.path)
-        guard rename(temporary.path, file.path) == 0 else { throw posixError("rename", file.path) }
-        try synchronize(file.deletingLastPathComponent().path)
+        try write(data, to: temporary.path)
+        guard rename(temporary.path, file.path) == 0 else { throw Failure(path: file.path, code: errno) }
+        try synchronizeFolder(file.deletingLastPathComponent().path)
     }
 
-    private static func synchronize(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw posixError("open", path) }
+    private static func write(_ data: Data, to path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Failure(path: path, code: errno) }
         defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw posixError("fsync", path) }
+        var rest = [UInt8](data)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Failure(path: path, code: count < 0 ? errno : ENOSPC) }
+            rest = rest.dropFirst(count)
+        }
+        guard fsync(descriptor) == 0 else { throw Failure(path: path, code: errno) }
     }
 
-    private static func posixError(_ call: String, _ path: String) -> any Error {
-        CocoaError(.fileWriteUnknown, userInfo: [NSDebugDescriptionErrorKey: "\(call) \(path): \(String(cString: strerror(errno)))"])
+    private static func synchronizeFolder(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure(path: path, code: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Failure(path: path, code: errno) }
+    }
+
+    /// What the kernel said (errno), for instance that the disk is full.
+    struct Failure: Error, Hashable, CustomStringConvertible {
+        var path: String
+        var code: Int32
+        var description: String { "\(path) cannot be written: \(String(cString: strerror(code)))." }
     }
 }

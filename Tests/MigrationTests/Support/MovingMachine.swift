@@ -126,12 +126,26 @@ struct MovingMachine: Sendable {
         }
     }
 
-    /// Sees to it that it runs somewhere, whatever the test before left.
+    /// Sees to it that it runs somewhere, whatever the test before left, and that nothing else goes on.
     func ready() async throws -> (node: NodeName, epoch: UInt64) {
+        try await quiet()
         if let place = try await restingPlace() { return place }
         let found = try await client().machine(name)
         if [.stopped, .lost, .crashed].contains(found.state) { _ = try await client().startMachine(name) }
         return try await settle(within: 30)
+    }
+
+    /// Waits until both node services answer, see each other, and no migration is under way.
+    func quiet() async throws {
+        let isQuiet = try await eventually(within: 60, every: 100) {
+            for node in Stage.nodes {
+                guard let nodes = try? await client(node).nodes(), nodes.allSatisfy({ $0.facts?.disks.isEmpty == false }),
+                    let migrations = try? await client(node).ownMigrations(), migrations.allSatisfy({ $0.record != nil })
+                else { return false }
+            }
+            return true
+        }
+        try #require(isQuiet, "The nodes do not come to rest.")
     }
 
     /// Waits until some of its memory has been sent.

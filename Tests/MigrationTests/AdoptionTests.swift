@@ -1,0 +1,83 @@
+import ClusterModel
+import Foundation
+import Lab
+import NodeClient
+import Testing
+
+extension MigrationTests {
+    /// Machines outlive the service, and what happens to them without it is seen when it is back.
+    @Suite(.serialized)
+    struct Adoption {
+        @Test("The service ends and the machine does not notice", .timeLimit(.minutes(1)), arguments: [SIGTERM, SIGKILL])
+        func restart(signal: Int32) async throws {
+            let stage = try Stage.get()
+            let machine = stage.machine
+            let before = try await machine.ready()
+            let process = try machine.processes(on: before.node)
+            try await RunWatcher.during(machine) {
+                let probe = try Probe(stage.lab, ["udp", machine.address.v4, "--interval-ms", "20"], as: CounterReport.self)
+                try await Task.sleep(for: .milliseconds(300))
+                let service = try stage.node(before.node).member.processes(named: "apusd")
+                #expect(try stage.node(before.node).signal(signal, processesNamed: "apusd") == 1)
+                let isBack = try await eventually(within: 30) {
+                    let now = try stage.node(before.node).member.processes(named: "apusd")
+                    return !now.isEmpty && now != service
+                }
+                #expect(isBack)
+                let after = try await machine.settle(within: 30)
+                let seen = try await probe.end()
+                #expect(after == before)
+                #expect(try machine.processes(on: after.node) == process)
+                #expect(seen.lost == 0 && seen.duplicated == 0 && (seen.gapMaxMs ?? 0) < 1_000, "\(seen)")
+            }
+            try await machine.quiet()
+        }
+
+        @Test("A machine whose QEMU dies is booted again, or left, as its policy says", .timeLimit(.minutes(1)), arguments: CrashPolicy.allCases)
+        func crash(policy: CrashPolicy) async throws {
+            let stage = try Stage.get()
+            let machine = MovingMachine(lab: stage.lab, clients: stage.clients, number: 13, onCrash: policy)
+            try await machine.create()
+            _ = try await machine.client().startMachine(machine.name)
+            let before = try await machine.settle(within: 30)
+            let process = try #require(try machine.processes(on: before.node).first)
+            #expect(kill(process, SIGKILL) == 0)
+            switch policy {
+            case .restart:
+                let isBack = try await eventually(within: 20) { try await machine.status(on: before.node)?.processID != process }
+                #expect(isBack)
+                let after = try await machine.settle(within: 30)
+                #expect(after == before)
+            case .stop:
+                let isLeft = try await eventually(within: 10) { await machine.status(on: before.node)?.state == .crashed }
+                #expect(isLeft, "\(await machine.story())")
+                #expect(try machine.processes(on: before.node).isEmpty)
+                // The operator has looked at it.
+                _ = try await machine.client().startMachine(machine.name)
+                _ = try await machine.settle(within: 30)
+            }
+            let journal = try await machine.journal()
+            #expect(journal.good && journal.boots == 2, "\(journal)")
+            try await machine.delete()
+        }
+
+        @Test("A guest that powers itself off is stopped, and stays so", .timeLimit(.minutes(1)))
+        func shutdown() async throws {
+            let stage = try Stage.get()
+            let machine = MovingMachine(lab: stage.lab, clients: stage.clients, number: 14)
+            try await machine.create()
+            _ = try await machine.client().startMachine(machine.name)
+            let place = try await machine.settle(within: 30)
+            let typing = #"""
+                my $console = IO::Socket::UNIX->new($ARGV[0]) or die "console: $!";
+                for (1..3) { print $console "\npoweroff -f\n"; $console->flush; sleep 1 }
+                """#
+            _ = try await stage.node(place.node).exec(
+                ["perl", "-MIO::Socket::UNIX", "-e", typing, "/run/apus/machines/\(machine.name)/serial.sock"])
+            let isStopped = try await eventually(within: 15) { try await machine.client().machine(machine.name).state == .stopped }
+            #expect(isStopped, "\(await machine.story())")
+            #expect(try machine.processes(on: place.node).isEmpty)
+            try await machine.delete()
+        }
+    }
+}
