@@ -15,7 +15,7 @@ help:
 	@echo "make test     setup, build, unit and integration tests (root)"
 	@echo "make demo     a machine boots from the SAN and moves twice; KEEP=1 leaves the lab up"
 	@echo "make lab      start a lab of NODES=$(NODES) nodes, PREFIX=$(PREFIX); \`apus lab down\` ends it"
-	@echo "make bench    compare with virsh; ONLY=name runs one row"
+	@echo "make bench    compare with virsh; ONLY=name for one of them, RUNS=5"
 
 setup:
 	@Lab/setup.sh
@@ -41,6 +41,7 @@ demo: build
 lab: build
 	.build/debug/apus lab up --prefix $(PREFIX) --nodes $(NODES)
 
-bench: setup
+bench:
+	@Lab/setup.sh bench
 	$(SWIFT) build -c release
-	.build/release/apus-bench $(if $(ONLY),--only $(ONLY))
+	.build/release/apus-bench $(foreach name,$(ONLY),--only $(name)) $(if $(RUNS),--runs $(RUNS))

@@ -1,6 +1,7 @@
 #!/bin/bash
-# setup.sh - installs the Debian packages that building, testing and the lab need, and the system user that QEMU runs as.
-# Quick when there is nothing to do; safe to run again. Needs root, and a network when a package is missing.
+# setup.sh [bench] - installs the Debian packages that building, testing and the lab need, and the system user that QEMU runs as.
+# With `bench` also what the benchmarks compare with. Quick when there is nothing to do; safe to run again. Needs root, and a network
+# when a package is missing.
 set -euo pipefail
 
 packages=(
@@ -11,6 +12,11 @@ packages=(
   syslinux syslinux-common syslinux-efi mtools dosfstools      # the guest's disk image
   gdisk openssl                                  # tests read what we write with other people's programs
 )
+case ${1:-} in
+  '') ;;
+  bench) packages+=(libvirt-daemon-system libvirt-clients) ;;
+  *) echo "make setup: \"$1\" is not known; the only word is bench" >&2; exit 64 ;;
+esac
 die() { echo "make setup: $*" >&2; exit 1; }
 
 missing=()

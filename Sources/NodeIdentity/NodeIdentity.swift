@@ -34,6 +34,7 @@ public struct NodeCredentials: Hashable, Sendable {
             try SafeFile.write(stream.certificatePEM, to: "\(qemu)/\(certificate)", mode: 0o640, group: machineGroup)
         }
         try SafeFile.write(stream.authorityPEM, to: "\(qemu)/\(IdentityFolder.authority)", mode: 0o640, group: machineGroup)
+        try SafeFile.write(IdentityFolder.ffdhe2048, to: "\(qemu)/\(IdentityFolder.groupParameters)", mode: 0o640, group: machineGroup)
     }
 }
 

@@ -125,16 +125,20 @@ struct Routes {
             guard caller.may(call: endpoint) else {
                 throw APIError(.forbidden, "\(endpoint) is for nodes of the cluster among themselves; this is \(caller).")
             }
+            // What changes something is worth a line in the log, and who asked for it.
+            var entry: Logger.Metadata = ["caller": "\(caller)", "path": "\(request.uri.path)"]
+            let level: Logger.Level = endpoint.method == .get ? .debug : .info
             let start = ContinuousClock.now
-            defer {
-                context.logger.debug(
-                    "answered",
-                    metadata: [
-                        "endpoint": "\(endpoint)", "path": "\(request.uri.path)", "caller": "\(caller)",
-                        "took": "\(ContinuousClock.now - start)",
-                    ])
+            do {
+                let response = try await answer(request, PathValues(parameters: context.parameters))
+                entry["took"] = "\(ContinuousClock.now - start)"
+                context.logger.log(level: level, "\(endpoint.summary)", metadata: entry)
+                return response
+            } catch {
+                entry["error"] = "\(error)"
+                context.logger.log(level: level, "\(endpoint.summary): refused or failed", metadata: entry)
+                throw error
             }
-            return try await answer(request, PathValues(parameters: context.parameters))
         }
     }
 }

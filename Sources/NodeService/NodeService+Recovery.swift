@@ -40,6 +40,7 @@ extension NodeService {
                 let isArriving = entry.stored.incoming != nil
                 guard let now = try? await isArriving ? local.arrivingCondition() : local.condition() else { return }
                 condition = now
+                if now == .received, isExpectedSoon(name) { return }
                 if now == .running, entry.record != nil, entry.stored.incoming == nil {
                     await markRunning(local)
                     await watchPostCopy(name, local)
@@ -65,6 +66,14 @@ extension NodeService {
                 record: record, node: node, qemu: condition, incoming: entry.stored.incoming != nil, shouldRun: entry.stored.shouldRun,
                 crashPolicy: entry.stored.machine.definition.onCrash))
         await carryOut(action, on: name, record: record)
+    }
+
+    /// A machine that has just arrived is left to its source, which orders it to run and brings the frames it missed. Only when nothing is
+    /// heard the record on the disk is asked.
+    private func isExpectedSoon(_ name: VMName) -> Bool {
+        let since = machines[name]?.arrivedSince ?? .now
+        machines[name]?.arrivedSince = since
+        return ContinuousClock.now - since < .seconds(2)
     }
 
     /// A machine that waits for memory from a source that does not come back cannot go on.

@@ -36,6 +36,8 @@ public actor NodeService {
         var note: String?
         /// Restarts after crashes, so that a machine that dies at once is not restarted for ever.
         var restarts: [ContinuousClock.Instant] = []
+        /// All of it is here since, and it is not run yet.
+        var arrivedSince: ContinuousClock.Instant?
         /// Its post-copy link is broken since.
         var waitsForMemorySince: ContinuousClock.Instant?
         /// ``stored`` is newer than what is on the node's disk, because that could not be written.

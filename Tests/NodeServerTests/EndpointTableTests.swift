@@ -44,6 +44,40 @@ struct EndpointTableTests {
         #expect(problems.isEmpty, "\(type(of: sample)): \(problems)")
     }
 
+    @Test("Every endpoint answers, with what the served description says")
+    func realReplies() async throws {
+        try await RunningServer.with { server in
+            let served = try Self.body(of: try await RawHTTP.exchange(server.socketPath, RawHTTP.get("/openapi.json")))
+            #expect(served["openapi"] == "3.1.0")
+            for endpoint in Endpoints.all where endpoint.replyForm != .lines {
+                let path = endpoint.path(endpoint.parameters.map { $0 == "name" ? "web" : Samples.id.uuidString })
+                var request = "\(endpoint.method.rawValue) \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+                if let type = endpoint.request {
+                    let sample = try #require(Samples.all.first { Swift.type(of: $0) == type }, "\(endpoint)")
+                    let json = String(decoding: try APICoding.encoder.encode(sample), as: UTF8.self)
+                    request += "content-length: \(json.utf8.count)\r\n\r\n\(json)"
+                } else {
+                    request += "\r\n"
+                }
+                let reply = try await RawHTTP.exchange(server.socketPath, request)
+                if endpoint.replyForm == .none {
+                    #expect(reply.hasPrefix("HTTP/1.1 204"), "\(endpoint): \(reply)")
+                    continue
+                }
+                #expect(reply.hasPrefix("HTTP/1.1 200"), "\(endpoint): \(reply)")
+                let schema = served["paths"]?[endpoint.path]?[endpoint.method.rawValue.lowercased()]?["responses"]?["200"]?["content"]?[
+                    "application/json"]?["schema"]
+                let problems = SchemaCheck(document: served).problems(of: try Self.body(of: reply), against: try #require(schema), at: "")
+                #expect(problems.isEmpty, "\(endpoint): \(problems)")
+            }
+        }
+    }
+
+    private static func body(of reply: String) throws -> JSONValue {
+        let body = reply.components(separatedBy: "\r\n\r\n").dropFirst().joined(separator: "\r\n\r\n")
+        return try APICoding.decoder.decode(JSONValue.self, from: Data(body.utf8))
+    }
+
     @Test("The samples cover every request and reply")
     func samplesCoverTable() {
         let covered = Set(Samples.all.map { String(reflecting: type(of: $0)) })

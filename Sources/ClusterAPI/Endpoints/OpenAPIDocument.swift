@@ -70,8 +70,8 @@ public struct OpenAPIDocument: Hashable, Sendable, Codable, Described {
         case .json: .object(["description": "Done.", "content": content("application/json", .reference(endpoint.reply))])
         case .lines:
             .object([
-                "description": "One JSON value a line; the schema is that of a line. Empty lines are to be skipped.",
-                "content": content("application/x-ndjson", .reference(endpoint.reply)),
+                "description": "One JSON value a line; the schema is that of a line. An error comes as the last one. Skip empty lines.",
+                "content": content("application/x-ndjson", .oneOf([.reference(endpoint.reply), .reference(APIError.self)])),
             ])
         }
     }

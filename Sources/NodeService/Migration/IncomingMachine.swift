@@ -15,6 +15,7 @@ actor IncomingMachine {
     private var ready: IncomingReady?
     private var injectors: [String: FrameInjector] = [:]
     private var resumedAt: Int64?
+    private var resumption: Task<Int64, any Error>?
     private(set) var failure: String?
 
     init(offer: IncomingOffer, local: LocalMachine, logger: Logger) {
@@ -88,26 +89,37 @@ actor IncomingMachine {
     /// - Returns: From the order to QEMU's RESUME.
     func run(frames: [CapturedFrame]) async throws -> Duration {
         let began = ContinuousClock.now
-        try openAdapters()
-        for injector in injectors.values { try injector.arm() }
-        let events = await local.monitor.events()
-        inject(frames.prefix(Self.atOnce))
-        try await local.run()
-        resumedAt = try await resumeTime(in: events)
+        let isFirst = resumption == nil
+        // The source's order and the record on the disk may say so at the same time: it is run once.
+        let task = resumption ?? Task { try await self.resume(with: frames.prefix(Self.atOnce)) }
+        resumption = task
+        do { resumedAt = try await task.value } catch {
+            resumption = nil
+            throw error
+        }
         let took = ContinuousClock.now - began
-        var rest = frames.dropFirst(Self.atOnce)
+        var rest = isFirst ? frames.dropFirst(Self.atOnce) : frames[...]
         while !rest.isEmpty {
-            try await Task.sleep(for: .milliseconds(2))
+            try await Task.sleep(for: .milliseconds(4))
             inject(rest.prefix(Self.burst))
             rest = rest.dropFirst(Self.burst)
         }
-        try await local.monitor.execute(.announceSelf())
+        if isFirst { try await local.monitor.execute(.announceSelf()) }
         return took
     }
 
+    private func resume(with frames: some Collection<CapturedFrame>) async throws -> Int64 {
+        try openAdapters()
+        for injector in injectors.values { try injector.arm() }
+        let events = await local.monitor.events()
+        inject(frames)
+        try await local.run()
+        return try await resumeTime(in: events)
+    }
+
     /// A guest's socket holds about a hundred small datagrams, and a live migration brings fewer.
-    private static let atOnce = 96
-    private static let burst = 32
+    private static let atOnce = 64
+    private static let burst = 16
 
     private func resumeTime(in events: AsyncStream<QMPEvent>) async throws -> Int64 {
         try await withThrowingTaskGroup(of: Int64?.self) { group in

@@ -1,0 +1,89 @@
+import ArgumentParser
+import ClusterModel
+import Foundation
+import Lab
+import NodeClient
+import Synchronization
+
+/// `apus-bench`: how Apus compares, measured side by side on this machine.
+@main
+struct Main: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apus-bench",
+        abstract: "Measure Apus and what one would use instead, in turn, in labs on this machine.",
+        discussion: """
+            Needs root, and libvirt for what is compared with virsh; `make bench` installs it. Builds two labs, prints a table and \
+            writes the rows as JSON. Nothing of the labs is left, however it ends. Example:
+              apus-bench --only live-idle-512M --runs 7
+            """)
+
+    @Option(help: ArgumentHelp("Only this: \(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+    var only: [String] = []
+    @Option(help: "Runs of each side, 1 to 100.") var runs = 5
+    @Option(help: ArgumentHelp("Where the rows go.", valueName: "file")) var output: String?
+
+    func validate() throws {
+        guard (1...100).contains(runs) else { throw ValidationError("--runs must be 1 to 100.") }
+        for name in only where Benchmark(rawValue: name) == nil {
+            throw ValidationError("There is no benchmark \"\(name)\"; there are \(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
+    }
+
+    func run() async throws {
+        guard geteuid() == 0 else { throw ValidationError("The labs need root. Use sudo.") }
+        let wanted = only.isEmpty ? Benchmark.allCases : only.compactMap(Benchmark.init(rawValue:))
+        let work = Task { try await measure(wanted) }
+        let watch = Task { await StopSignal.wait(); work.cancel() }
+        defer { watch.cancel() }
+        let outcome = await work.result
+        // In a task of its own, which no signal cancels.
+        try await Task { for prefix in [ApusSide.prefix, VirshSide.prefix] { try await LabBuilder.down(prefix: prefix) } }.value
+        guard try outcome.get() else { throw ExitCode(1) }
+    }
+
+    /// - Returns: Whether everything could be measured; not whether the goals were met, which the table tells.
+    private func measure(_ wanted: [Benchmark]) async throws -> Bool {
+        let tools = try LabTools.find()
+        // Of a run that was killed.
+        for prefix in [ApusSide.prefix, VirshSide.prefix] { try await LabBuilder.down(prefix: prefix) }
+        say("building the labs")
+        let apus = try await ApusSide.up(tools)
+        let virsh = wanted.contains(where: \.needsVirsh) ? try await VirshSide.up(tools) : nil
+        let bench = Bench(apus: apus, virsh: virsh, runs: runs, progress: { say($0) })
+        guard let facts = try await apus.client("n1").nodes().compactMap(\.facts).first else { throw BenchError("No node answers.") }
+        let machine = Machine(acceleration: facts.acceleration.rawValue.uppercased(), qemuVersion: facts.qemuVersion)
+
+        var report = Report(rows: [])
+        var failures = 0
+        for benchmark in wanted {
+            do {
+                report.rows += try await bench.rows(of: benchmark)
+            } catch where !Task.isCancelled {
+                failures += 1
+                say("\(benchmark.rawValue) failed: \(error)")
+            }
+        }
+        let path = output ?? (tools.scripts as NSString).deletingLastPathComponent + "/Bench/results.json"
+        try report.write(to: path)
+        print("\n\(machine.line)\n\n\(report.table)\n\nThe rows are in \(path).")
+        return failures == 0
+    }
+}
+
+/// Ctrl-C and SIGTERM, so that the labs are taken down.
+private enum StopSignal {
+    private static let isReceived = Atomic(false)
+
+    /// Returns when one of them came, or when cancelled.
+    ///
+    /// With a handler, not by ignoring them: programs inherit what is ignored, and those of the lab shall end at SIGTERM.
+    static func wait() async {
+        for number in [SIGINT, SIGTERM] { signal(number) { _ in StopSignal.isReceived.store(true, ordering: .relaxed) } }
+        while !isReceived.load(ordering: .relaxed) {
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
+        }
+    }
+}
+
+/// Progress goes beside the result.
+private func say(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
