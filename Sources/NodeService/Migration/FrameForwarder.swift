@@ -10,7 +10,7 @@ actor FrameForwarder {
     /// Until switches have learned the new port from the announcement and from the guest's own traffic.
     static let afterglow = Duration.milliseconds(300)
     /// How long the record of a migration waits for the guest's first frame on the destination.
-    private static let firstFrameWait = Duration.milliseconds(80)
+    private static let firstFrameWait = Duration.milliseconds(40)
     /// A guest that was silent for longer before the switchover gives nothing to measure a gap with.
     private static let measurableSilence: Int64 = 1_000_000
 

@@ -166,6 +166,11 @@ actor SourceRunner {
     private func perform(_ effect: SourceEffect) async {
         switch effect {
         case .prepareDestination: await prepareDestination()
+        case .waitForDestination:
+            note = "\(order.destination) receives as many machines as it may at a time; waiting for its turn."
+            publish()
+            try? await Task.sleep(for: .milliseconds(500))
+            tell(.admitted)
         case .stopGuest:
             await local.set(.migrating)
             await attempt { try await self.local.monitor.execute(.stop) }
@@ -217,7 +222,7 @@ actor SourceRunner {
             tell(.destinationReady)
         } catch is CancellationError {
         } catch let error as APIError {
-            tell(.destinationFailed(error.message))
+            tell(error.code == .busy ? .destinationBusy : .destinationFailed(error.message))
         } catch {
             tell(.destinationFailed("\(error)"))
         }
