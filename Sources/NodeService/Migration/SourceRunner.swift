@@ -210,11 +210,14 @@ actor SourceRunner {
     private func prepareDestination() async {
         await tools.hold.wait(at: "preparing")
         do {
+            // Takes no time, because the destination builds the machine meanwhile.
+            async let isReached: Void = reachDestination()
             ready = try await tools.peer.prepareIncoming(
                 IncomingOffer(
                     migration: id, machine: local.machine, source: tools.node, epoch: rules.epoch, acceleration: tools.acceleration,
                     qemuVersion: tools.qemuVersion, multifdChannels: order.postCopy ? 0 : QEMUTransfer.multifdChannels,
                     postCopy: order.postCopy))
+            try await isReached
             frames = try FrameForwarder(machine: local.machine.definition, migration: id, peer: tools.peer, logger: tools.logger)
             tell(.destinationReady)
         } catch is CancellationError {
@@ -222,6 +225,15 @@ actor SourceRunner {
             tell(error.code == .busy ? .destinationBusy : .destinationFailed(error.message))
         } catch {
             tell(.destinationFailed("\(error)"))
+        }
+    }
+
+    /// QEMU can neither be told how long to try to connect, nor cancelled while it does: that the migration network joins the nodes must be
+    /// certain before.
+    private func reachDestination() async throws {
+        let probe = try await tools.peer.openLinkTest()
+        do { try await LinkTest.connect(to: probe) } catch {
+            throw APIError(.unreachable, "\(probe.address) does not answer on the migration network. Check that it joins the nodes.")
         }
     }
 
