@@ -53,7 +53,7 @@ actor FrameForwarder {
         guard let cut, let blackout else { return nil }
         guard let last = recorders.compactMap(\.recorder.lastFrameFromGuest).max(), cut - last < Self.measurableSilence else { return nil }
         let end = ContinuousClock.now + Self.firstFrameWait
-        while firstFrame == nil, ContinuousClock.now < end {
+        while firstFrame == nil, ContinuousClock.now < end, !Task.isCancelled {
             await deliver(take(from: cut))
             try? await Task.sleep(for: .milliseconds(3))
         }
@@ -64,6 +64,8 @@ actor FrameForwarder {
         do {
             let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: frames))
             if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
+        } catch where Task.isCancelled {
+            // Whoever cancelled asks again.
         } catch {
             logger.warning("frames could not be handed to the destination", metadata: ["migration": "\(migration)", "error": "\(error)"])
         }
