@@ -91,7 +91,7 @@ public enum SourceFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .destination(let node, let reason):
             "\(node) could not take the machine: \(reason)"
         case .transfer(let reason):
-            "The transfer failed: \(reason)"
+            "The transfer failed: \(reason)" + (reason.hasSuffix(".") ? "" : ".")
         case .linkStalled(let vm, let node):
             "No memory of \(vm) reached \(node) for \(Int(SourceMigration.Deadline.stalled.seconds)) s. Check the migration network between the nodes."
         case .cannotConverge(let vm, let dirty, let link, let allowed):

@@ -69,12 +69,13 @@ extension NodeService {
     }
 
     public func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply {
-        guard let (name, entry, source) = arrival(request.migration) else {
+        guard let (name, found, source) = arrival(request.migration) else {
             throw error(.refused, "\(node) knows nothing of migration \(request.migration).")
         }
-        let machine = entry.stored.machine
+        let machine = found.stored.machine
         let id = machine.definition.id
         do {
+            let entry = try await attached(name) ?? found
             // The source is done when the last byte was acknowledged; QEMU here may need a moment more to say so.
             let copy = try await arrived(entry.local)
             let record = try await storage.readOwnership(machine.ownershipSlot, of: id)
@@ -113,6 +114,24 @@ extension NodeService {
             if let expected = entry.stored.incoming, expected.migration == migration { return (name, entry, expected.source) }
         }
         return nil
+    }
+
+    /// What is known of a machine, with its QEMU found again if this service has just started.
+    ///
+    /// - Throws: When the QEMU is there and does not answer: that is not the same as having none.
+    private func attached(_ name: VMName) async throws -> LocalEntry? {
+        guard let entry = machines[name], entry.local == nil else { return machines[name] }
+        guard let process = MachineProcess.adopt(folder: machineFolder(name), machine: entry.stored.machine.definition.id) else { return entry }
+        let local = await adopt(entry.stored)
+        if machines[name]?.local != nil {
+            // The supervisor was quicker.
+            await local?.detach()
+        } else if let local {
+            machines[name]?.local = local
+        } else if !process.hasEnded {
+            throw error(.unreachable, "The QEMU of \(name) on \(node) does not answer.")
+        }
+        return machines[name]
     }
 
     func adoptedIncoming(_ migration: UUID, _ entry: LocalEntry) -> IncomingMachine? {
@@ -155,7 +174,11 @@ extension NodeService {
 
     public func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState {
         if let machine = incoming[migration] { return await machine.state }
-        if let (_, entry, _) = arrival(migration), let machine = adoptedIncoming(migration, entry) { return await machine.state }
+        if let (name, found, _) = arrival(migration) {
+            let entry: LocalEntry
+            do { entry = try await attached(name) ?? found } catch { throw translate(error, while: "Looking for \(name)") }
+            if let machine = adoptedIncoming(migration, entry) { return await machine.state }
+        }
         return IncomingState(phase: .unknown, note: "\(node) knows nothing of it.")
     }
 
@@ -210,7 +233,14 @@ extension NodeService {
         guard let entry = machines[name], let expected = entry.stored.incoming else { return }
         await incoming[expected.migration]?.close()
         incoming[expected.migration] = nil
-        if let local = entry.local { await local.end() }
+        if let local = entry.local {
+            await local.end()
+        } else if let process = MachineProcess.adopt(folder: machineFolder(name), machine: entry.stored.machine.definition.id) {
+            // Of a service before this one; it never ran the machine.
+            do { try await process.kill(within: .seconds(5)) } catch {
+                logger.error("QEMU does not end", metadata: ["vm": "\(name)", "error": "\(error)"])
+            }
+        }
         await removeAdapters(of: entry.stored.machine)
         do { try forgetMachine(name) } catch { logger.error("state not removed", metadata: ["vm": "\(name)", "error": "\(error)"]) }
     }
@@ -220,6 +250,8 @@ extension NodeService {
         for (id, machine) in incoming {
             let name = machine.offer.machine.name
             guard machines[name]?.stored.incoming?.migration != id, await machine.isQuiet else { continue }
+            // Post-copy may have to be taken up again until the last page is here.
+            if !machine.local.process.hasEnded, (try? await machine.local.lacksMemory()) ?? true { continue }
             await machine.close()
             incoming[id] = nil
         }

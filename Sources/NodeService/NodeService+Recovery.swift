@@ -111,7 +111,7 @@ extension NodeService {
         return note
     }
 
-    private func adopt(_ stored: StoredMachine) async -> LocalMachine? {
+    func adopt(_ stored: StoredMachine) async -> LocalMachine? {
         guard let process = MachineProcess.adopt(folder: machineFolder(stored.machine.name), machine: stored.machine.definition.id) else {
             return nil
         }
@@ -185,7 +185,7 @@ extension NodeService {
     /// The service died while QEMU sent memory: the guest goes on here, the copy is thrown away.
     private func cancelOrphan(_ local: LocalMachine, stored: StoredMachine) async throws {
         let transfer = QEMUTransfer(monitor: local.monitor, identityFolder: configuration.directories.identity, migration: stored.outgoing ?? UUID())
-        try await transfer.cancel()
+        try await transfer.cancel(isSwitchingOver: false)
         try await transfer.settle()
         if stored.shouldRun { try await local.run() }
         await closeOutgoing(local.machine.name)

@@ -57,12 +57,13 @@ public actor NodeService {
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
+        // Before anybody can ask: a node that does not know yet what it received must not say that it knows nothing of it.
+        try loadMachines()
     }
 
     /// Finds the machines that ran before, and looks after them until cancelled. Machines go on running when it ends.
     public func run() async throws {
         try FileManager.default.createDirectory(atPath: configuration.directories.runtime, withIntermediateDirectories: true)
-        try await loadMachines()
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
@@ -88,7 +89,7 @@ public actor NodeService {
         await peers.close()
     }
 
-    private func loadMachines() async throws {
+    private func loadMachines() throws {
         let (stored, unreadable) = try store.load()
         for file in unreadable {
             logger.error("a machine cannot be read and is ignored; its disk is untouched", metadata: ["file": "\(file.file)", "reason": "\(file.reason)"])

@@ -47,7 +47,11 @@ struct QEMUTransfer: Sendable {
     func continueSwitchover() async throws { try await monitor.execute(.migrateContinue()) }
 
     /// Cancels, and tears down connections that hang: a peer that takes nothing keeps QEMU's other channels from ending otherwise.
-    func cancel() async throws {
+    ///
+    /// - Parameter isSwitchingOver: Whether the state of the devices is being sent. QEMU's main loop waits for that, and would carry out a
+    ///   cancellation only when it is over. A broken connection makes QEMU take back its disks and resume the guest by itself.
+    func cancel(isSwitchingOver: Bool) async throws {
+        if isSwitchingOver { return try await breakConnections() }
         try await monitor.execute(.migrateCancel)
         let end = ContinuousClock.now + .seconds(1)
         while ContinuousClock.now < end {
@@ -55,6 +59,10 @@ struct QEMUTransfer: Sendable {
             if status.isFinal || status == .notStarted { return }
             try await Task.sleep(for: .milliseconds(10))
         }
+        try await breakConnections()
+    }
+
+    private func breakConnections() async throws {
         do throws(QMPError) {
             try await monitor.execute(.yankMigration)
         } catch {

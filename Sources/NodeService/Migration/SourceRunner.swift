@@ -192,7 +192,7 @@ actor SourceRunner {
         case .resumeDestination(let epoch): await resumeDestination(epoch)
         case .recoverPostCopy: await recoverPostCopy()
         case .cancelTransfer:
-            do { try await transfer.cancel() } catch { tell(.transferFailed("It could not be cancelled: \(error)")) }
+            do { try await transfer.cancel(isSwitchingOver: rules.phase == .deviceState) } catch { tell(.transferFailed("It could not be cancelled: \(error)")) }
         case .discardDestination: await discardDestination()
         case .keepMachine: await keepMachine()
         case .endSource: break  // The owner of this runner ends QEMU when the last frames were forwarded.
@@ -303,6 +303,9 @@ actor SourceRunner {
                 try await transfer.recover(to: ready)
                 return
             } catch {
+                if let state = try? await tools.hastyPeer.incomingState(id), state.phase == .failed || state.phase == .unknown {
+                    return tell(.destinationLost("QEMU on \(order.destination) ended before it had all of the memory."))
+                }
                 tools.logger.info("post-copy is not recovered yet", metadata: ["id": "\(id)", "error": "\(error)"])
             }
             try? await Task.sleep(for: .milliseconds(500))
@@ -311,9 +314,9 @@ actor SourceRunner {
 
     private func discardDestination() async {
         do {
-            try await tools.peer.discardIncoming(id, reason: "The source keeps the machine.")
+            try await tools.hastyPeer.discardIncoming(id, reason: "The source keeps the machine.")
         } catch {
-            // It reads the ownership record and finds out by itself.
+            // The supervisor tells it again until it has heard.
             tools.logger.warning("the destination could not be told to discard its copy", metadata: ["id": "\(id)", "error": "\(error)"])
         }
     }
@@ -357,6 +360,8 @@ struct SourceTools: Sendable {
     static let resumePatience = Duration.seconds(60)
     var node: NodeName
     var peer: any PeerOperations
+    /// The same, for what need not be waited for long.
+    var hastyPeer: any PeerOperations
     var storage: StorageAccess
     var hold: Hold
     var identityFolder: String

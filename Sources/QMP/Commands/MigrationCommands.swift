@@ -105,6 +105,7 @@ extension QMPCommands {
     }
     public struct YankMigration: QMPCommand {
         public static let name = "yank"
+        public static let isOutOfBand = true
         public func encode(to encoder: any Encoder) throws { try Instances().encode(to: encoder) }
         private struct Instances: Encodable {
             var instances = [["type": "migration"]]
@@ -138,7 +139,7 @@ extension QMPCommand where Self == QMPCommands.MigrateCancel {
 }
 extension QMPCommand where Self == QMPCommands.YankMigration {
     /// Shuts down every connection of a migration, which frees threads that hang in them (yank.json). A cancelled migration shuts down
-    /// the main one alone, and with multifd waits for the others until TCP gives up. Refused when no migration has a connection.
+    /// the main one alone, and with multifd waits for the others until TCP gives up. Also works while QEMU's main loop hangs. Refused when no migration has a connection.
     public static var yankMigration: Self { Self() }
 }
 extension QMPCommand where Self == QMPCommands.MigrateContinue {

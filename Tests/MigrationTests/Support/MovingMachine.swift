@@ -39,8 +39,8 @@ struct MovingMachine: Sendable {
 
     func client(_ node: NodeName = Stage.n1) throws -> NodeClient { try #require(clients[node]) }
 
-    func create() async throws {
-        _ = try await client().createMachine(CreateMachineRequest(definition: definition, image: Stage.image))
+    func create(image: String = Stage.image) async throws {
+        _ = try await client().createMachine(CreateMachineRequest(definition: definition, image: image))
     }
 
     func delete() async throws {
