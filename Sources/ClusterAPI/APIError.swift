@@ -11,6 +11,8 @@ public struct APIError: Error, Hashable, Sendable, Codable, CustomStringConverti
         case notFound = "not-found"
         /// The request is right, the state of things does not allow it; HTTP 409.
         case refused
+        /// The node does as much at a time as it may; try again in a moment; HTTP 429.
+        case busy
         /// A node, QEMU or the SAN failed; HTTP 500.
         case failed
         /// A node or the SAN does not answer; HTTP 503.
@@ -36,6 +38,7 @@ public struct APIError: Error, Hashable, Sendable, Codable, CustomStringConverti
         case .forbidden: 403
         case .notFound: 404
         case .refused: 409
+        case .busy: 429
         case .failed: 500
         case .unreachable: 503
         case .timeout: 504

@@ -24,7 +24,7 @@ public struct ConvergenceLadder: Hashable, Sendable {
     /// A first allowance that most guests meet and nobody notices.
     static let firstAllowance = Duration.milliseconds(60)
     /// Passes without convergence, at the operator's limit, before the next rung.
-    static let patience = 4
+    static let patience = 2
     /// Passes after which a migration that is still throttled ends.
     static let lastPatience = 25
 

@@ -5,6 +5,8 @@ public enum SourceFact: Hashable, Sendable {
     /// The queue lets it begin.
     case admitted
     case destinationReady
+    /// It receives as many machines as it may at a time.
+    case destinationBusy
     case destinationFailed(String)
     case statistics(TransferStatistics)
     /// QEMU paused the guest and waits before it sends the rest (`pre-switchover`).
@@ -37,6 +39,8 @@ public enum SourceFact: Hashable, Sendable {
 /// What the source does about it. Each is safe to repeat.
 public enum SourceEffect: Hashable, Sendable {
     case prepareDestination
+    /// Ask the destination again in a moment.
+    case waitForDestination
     case stopGuest
     case startTransfer(allowedBlackout: Duration)
     case allowBlackout(Duration)

@@ -68,6 +68,10 @@ public struct SourceMigration: Hashable, Sendable {
             lastMovement = now
             // A quick migration stops the guest first, so that one pass is all there is to send.
             return (order.kind == .quick ? [.stopGuest] : []) + [.startTransfer(allowedBlackout: ladder.allowedBlackout)]
+        case (.destinationBusy, .preparing):
+            // The time of waiting for its turn does not count against the preparation.
+            enter(.queued, at: now)
+            return [.waitForDestination]
         case (.destinationFailed(let reason), .preparing):
             return fail(.destination(order.destination, reason), at: now)
         case (.destinationFailed(let reason), .transferring), (.destinationFailed(let reason), .preSwitchover):

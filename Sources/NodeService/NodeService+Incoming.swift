@@ -16,8 +16,10 @@ extension NodeService {
                 throw translate(error, while: "Preparing \(name)")
             }
         }
-        guard incoming.count < configuration.incomingMigrations else {
-            throw error(.refused, "\(node) receives \(incoming.count) machines already, as many as it may at a time; try again when one is done.")
+        // Those that have arrived stay in the list for a moment, for late frames.
+        let receiving = machines.values.count { $0.stored.incoming != nil }
+        guard receiving < configuration.incomingMigrations else {
+            throw error(.busy, "\(node) receives \(receiving) machines already, as many as it may at a time; try again when one is done.")
         }
         try await makeRoom(for: name)
         let record: OwnershipRecord

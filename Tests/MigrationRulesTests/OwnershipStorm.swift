@@ -114,7 +114,7 @@ struct MigrationWorld {
         switch effect {
         case .prepareDestination: toDestination.append(.prepare)
         case .stopGuest: if source == .running { source = .paused }
-        case .startTransfer, .allowBlackout, .throttleEarlier, .startPostCopy, .confirmReceived, .recoverPostCopy: break
+        case .waitForDestination, .startTransfer, .allowBlackout, .throttleEarlier, .startPostCopy, .confirmReceived, .recoverPostCopy: break
         case .continueSwitchover: feed(.deviceStateBegun)
         case .cancelTransfer:
             // QEMU resumes what ran; a guest that was stopped for a quick migration stays paused until keepMachine.

@@ -35,6 +35,18 @@ struct SourceMigrationTests {
         #expect(migration.handle(.destinationReady, at: .zero) == [.stopGuest, .startTransfer(allowedBlackout: .milliseconds(60))])
     }
 
+    @Test("A destination that is busy is waited for, however long it takes")
+    func busyDestination() {
+        var migration = SourceMigration(order: order(), source: n1, epoch: 4)
+        for second in 0..<600 {
+            #expect(migration.handle(.admitted, at: .seconds(second)) == [.prepareDestination])
+            #expect(migration.handle(.destinationBusy, at: .seconds(second)) == [.waitForDestination])
+            #expect(migration.phase == .queued)
+        }
+        #expect(migration.handle(.cancelAsked, at: .seconds(600)) == [.finish(.kept(.cancelled))])
+        #expect(migration.handle(.admitted, at: .seconds(601)) == [])
+    }
+
     @Test("Whatever fails before the commit leaves the machine here", arguments: [
         SourceFact.transferFailed("reset"), .transferCancelled,
     ])

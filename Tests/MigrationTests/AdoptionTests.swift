@@ -44,13 +44,13 @@ extension MigrationTests {
             #expect(kill(process, SIGKILL) == 0)
             switch policy {
             case .restart:
-                let isBack = try await eventually(within: 20) { try await machine.status(on: before.node)?.processID != process }
+                let isBack = try await eventually(within: 20) { await machine.status(on: before.node)?.processID != process }
                 #expect(isBack)
                 let after = try await machine.settle(within: 30)
                 #expect(after == before)
             case .stop:
                 let isLeft = try await eventually(within: 10) { await machine.status(on: before.node)?.state == .crashed }
-                #expect(isLeft, "\(await machine.story())")
+                if !isLeft { throw Unexpected(await machine.story()) }
                 #expect(try machine.processes(on: before.node).isEmpty)
                 // The operator has looked at it.
                 _ = try await machine.client().startMachine(machine.name)
@@ -75,7 +75,7 @@ extension MigrationTests {
             _ = try await stage.node(place.node).exec(
                 ["perl", "-MIO::Socket::UNIX", "-e", typing, "/run/apus/machines/\(machine.name)/serial.sock"])
             let isStopped = try await eventually(within: 15) { try await machine.client().machine(machine.name).state == .stopped }
-            #expect(isStopped, "\(await machine.story())")
+            if !isStopped { throw Unexpected(await machine.story()) }
             #expect(try machine.processes(on: place.node).isEmpty)
             try await machine.delete()
         }

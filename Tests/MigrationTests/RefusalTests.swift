@@ -87,10 +87,12 @@ extension MigrationTests {
         func noBridge() async throws {
             let n2 = try Stage.get().lab.node("n2")
             try await Self.refused(.refused, "n2 has no bridge br0; create it there, plugged into the same network.") {
-                #expect(try await n2.exec(["sh", "-c", "ip link set br0 down && ip link set br0 name br9"]).isSuccess)
+                let renamed = try await n2.exec(["sh", "-c", "ip link set br0 down && ip link set br0 name br9"])
+                #expect(renamed.isSuccess, "\(renamed)")
                 return $0.order(to: Stage.n2)
             } afterwards: {
-                #expect(try await n2.exec(["sh", "-c", "ip link set br9 name br0 && ip link set br0 up"]).isSuccess)
+                let renamed = try await n2.exec(["sh", "-c", "ip link set br9 name br0 && ip link set br0 up"])
+                #expect(renamed.isSuccess, "\(renamed)")
             }
         }
 

@@ -26,6 +26,14 @@ enum LinkTest {
         return LinkTestReady(address: address, port: port)
     }
 
+    /// Only finds out whether the receiver can be reached.
+    static func connect(to ready: LinkTestReady) async throws {
+        let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
+            .connectTimeout(.seconds(2))
+            .connect(host: ready.address, port: ready.port).get()
+        try await channel.close()
+    }
+
     /// - Returns: Bytes a second that the receiver acknowledged.
     static func send(to ready: LinkTestReady) async throws -> UInt64 {
         let sender = Sender()

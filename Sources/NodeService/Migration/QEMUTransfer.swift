@@ -45,7 +45,23 @@ struct QEMUTransfer: Sendable {
 
     func startPostCopy() async throws { try await monitor.execute(.migrateStartPostcopy) }
     func continueSwitchover() async throws { try await monitor.execute(.migrateContinue()) }
-    func cancel() async throws { try await monitor.execute(.migrateCancel) }
+
+    /// Cancels, and tears down connections that hang: a peer that takes nothing keeps QEMU's other channels from ending otherwise.
+    func cancel() async throws {
+        try await monitor.execute(.migrateCancel)
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end {
+            let status = try await monitor.execute(.queryMigrate).status
+            if status.isFinal || status == .notStarted { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        do throws(QMPError) {
+            try await monitor.execute(.yankMigration)
+        } catch {
+            // Refused: it has ended meanwhile and has no connection any more.
+            guard case .refused = error else { throw error }
+        }
+    }
 
     /// Post-copy whose link broke: connect again and go on (migration.json, `resume`).
     func recover(to ready: IncomingReady) async throws {

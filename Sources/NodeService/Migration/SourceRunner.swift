@@ -22,7 +22,6 @@ actor SourceRunner {
     private var ready: IncomingReady?
     /// STOP at the switchover, in microseconds since 1970.
     private var cut: Int64?
-    private var resumedAt: ContinuousClock.Instant?
     private var blackout: Duration?
     private var visibleGap: Duration?
     private var wasRunning = true
@@ -166,6 +165,11 @@ actor SourceRunner {
     private func perform(_ effect: SourceEffect) async {
         switch effect {
         case .prepareDestination: await prepareDestination()
+        case .waitForDestination:
+            note = "\(order.destination) receives as many machines as it may at a time; waiting for its turn."
+            publish()
+            try? await Task.sleep(for: .milliseconds(500))
+            tell(.admitted)
         case .stopGuest:
             await local.set(.migrating)
             await attempt { try await self.local.monitor.execute(.stop) }
@@ -205,18 +209,30 @@ actor SourceRunner {
     private func prepareDestination() async {
         await tools.hold.wait(at: "preparing")
         do {
+            // Takes no time, because the destination builds the machine meanwhile.
+            async let isReached: Void = reachDestination()
             ready = try await tools.peer.prepareIncoming(
                 IncomingOffer(
                     migration: id, machine: local.machine, source: tools.node, epoch: rules.epoch, acceleration: tools.acceleration,
                     qemuVersion: tools.qemuVersion, multifdChannels: order.postCopy ? 0 : QEMUTransfer.multifdChannels,
                     postCopy: order.postCopy))
+            try await isReached
             frames = try FrameForwarder(machine: local.machine.definition, migration: id, peer: tools.peer, logger: tools.logger)
             tell(.destinationReady)
         } catch is CancellationError {
         } catch let error as APIError {
-            tell(.destinationFailed(error.message))
+            tell(error.code == .busy ? .destinationBusy : .destinationFailed(error.message))
         } catch {
             tell(.destinationFailed("\(error)"))
+        }
+    }
+
+    /// QEMU can neither be told how long to try to connect, nor cancelled while it does: that the migration network joins the nodes must be
+    /// certain before.
+    private func reachDestination() async throws {
+        let probe = try await tools.peer.openLinkTest()
+        do { try await LinkTest.connect(to: probe) } catch {
+            throw APIError(.unreachable, "\(probe.address) does not answer on the migration network. Check that it joins the nodes.")
         }
     }
 
@@ -253,18 +269,18 @@ actor SourceRunner {
     private func resumeDestination(_ epoch: UInt64) async {
         await tools.hold.wait(at: "resuming")
         let end = ContinuousClock.now + SourceTools.resumePatience
+        var first: [CapturedFrame] = []
         while !Task.isCancelled {
-            let first = await frames?.take(from: cut) ?? []
+            first += await frames?.take(from: cut) ?? []
             do {
                 let reply = try await tools.peer.resumeIncoming(ResumeRequest(migration: id, epoch: epoch, frames: first))
                 if let returned = reply.returnedEpoch {
                     return tell(.destinationGone(returnedEpoch: returned, "its QEMU ended before the machine ran there."))
                 }
-                resumedAt = .now
+                await frames?.noteDelivered(first.count)
+                await frames?.begin(cut: cut)
                 if let cut { blackout = .microseconds(Int64(Date().timeIntervalSince1970 * 1e6) - cut) }
-                tell(.destinationRuns)
-                visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout)
-                return
+                return tell(.destinationRuns)
             } catch where error.code == .refused {
                 return tell(.destinationGone(returnedEpoch: nil, error.message))
             } catch {
@@ -314,13 +330,13 @@ actor SourceRunner {
 
     /// After a machine has moved, frames keep arriving at its old port until the switches have learned the new one.
     func forwardLateFrames() async {
-        await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero, cut: cut)
+        await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero)
     }
 
     // MARK: The record
 
     private func conclude(_ ending: SourceEnding) async {
-        if case .moved = ending, visibleGap == nil { visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout) }
+        if case .moved = ending { visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout) }
         let last = await transfer.statistics() ?? rules.statistics
         let made = EndingReport(ending: ending, order: order, source: tools.node, blackout: blackout)
         let record = MigrationRecord(

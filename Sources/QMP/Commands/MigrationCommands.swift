@@ -103,6 +103,13 @@ extension QMPCommands {
         public var parameters: QMPMigrationParameters
         public func encode(to encoder: any Encoder) throws { try parameters.encode(to: encoder) }
     }
+    public struct YankMigration: QMPCommand {
+        public static let name = "yank"
+        public func encode(to encoder: any Encoder) throws { try Instances().encode(to: encoder) }
+        private struct Instances: Encodable {
+            var instances = [["type": "migration"]]
+        }
+    }
     public struct QueryMigrateParameters: QMPCommand {
         public typealias Reply = QMPMigrationParameters
         public static let name = "query-migrate-parameters"
@@ -128,6 +135,11 @@ extension QMPCommand where Self == QMPCommands.MigrateIncoming {
 extension QMPCommand where Self == QMPCommands.MigrateCancel {
     /// Without effect when nothing is being sent. The source runs on; see ``QMPMigrationStatus/cancelled`` for when it is done.
     public static var migrateCancel: Self { Self() }
+}
+extension QMPCommand where Self == QMPCommands.YankMigration {
+    /// Shuts down every connection of a migration, which frees threads that hang in them (yank.json). A cancelled migration shuts down
+    /// the main one alone, and with multifd waits for the others until TCP gives up. Refused when no migration has a connection.
+    public static var yankMigration: Self { Self() }
 }
 extension QMPCommand where Self == QMPCommands.MigrateContinue {
     /// Leaves `state`; only ``QMPMigrationStatus/preSwitchover`` is useful. Refused in another one.

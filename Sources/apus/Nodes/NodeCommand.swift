@@ -40,7 +40,11 @@ struct NodeCommand: AsyncParsableCommand {
                     node.isCoordinator ? "coordinator" : nil)
             }
             let problems = nodes.compactMap { node in node.problem.map { "\(node.name): \($0)" } }
-            return ([table.text(none: "No node is configured.")] + problems).joined(separator: "\n")
+            // TCG is slow; why it is used is the first thing an administrator asks.
+            let slow = nodes.compactMap { node in
+                node.facts.flatMap { $0.acceleration == .tcg ? "\(node.name): \($0.accelerationEvidence)" : nil }
+            }
+            return ([table.text(none: "No node is configured.")] + slow + problems).joined(separator: "\n")
         }
     }
 }

@@ -92,6 +92,12 @@ struct MovingMachine: Sendable {
         return place
     }
 
+    /// Whether a node says that it runs here, and the guest answers.
+    func runs(on node: NodeName) async throws -> Bool {
+        guard let status = await status(on: node), status.state == .running, status.owner == node else { return false }
+        return try await answers()
+    }
+
     /// Waits until it is at rest.
     func settle(within seconds: Double) async throws -> (node: NodeName, epoch: UInt64) {
         var place: (node: NodeName, epoch: UInt64)?
