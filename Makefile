@@ -3,9 +3,9 @@
 SWIFT ?= swift
 SOURCES = Package.swift Sources Tests
 PREFIX ?= lab
-NODES ?= 3
+NODES ?= 2
 
-.PHONY: help setup build check format test demo lab bench
+.PHONY: help setup build check format test demo lab lab-down bench
 
 help:
 	@echo "make setup    install Debian packages and the system user that are missing (root)"
@@ -26,20 +26,23 @@ build: setup
 check: setup
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	Lab/test.sh
 
 format:
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
 
 test: setup
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	Lab/test.sh
 
 demo: build
 	KEEP=$(KEEP) Lab/demo.sh
 
 lab: build
 	.build/debug/apus lab up --prefix $(PREFIX) --nodes $(NODES)
+
+lab-down:
+	.build/debug/apus lab down --prefix $(PREFIX)
 
 bench:
 	@Lab/setup.sh bench

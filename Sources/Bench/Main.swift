@@ -17,7 +17,7 @@ struct Main: AsyncParsableCommand {
               apus-bench --only live-idle-512M --runs 7
             """)
 
-    @Option(help: ArgumentHelp("Only this: \(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this: \(Benchmark.names).", valueName: "name"))
     var only: [String] = []
     @Option(help: "Runs of each side, 1 to 100.") var runs = 5
     @Option(help: ArgumentHelp("Where the rows go.", valueName: "file")) var output: String?
@@ -25,7 +25,7 @@ struct Main: AsyncParsableCommand {
     func validate() throws {
         guard (1...100).contains(runs) else { throw ValidationError("--runs must be 1 to 100.") }
         for name in only where Benchmark(rawValue: name) == nil {
-            throw ValidationError("There is no benchmark \"\(name)\"; there are \(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")).")
+            throw ValidationError("There is no benchmark \"\(name)\"; there are \(Benchmark.names).")
         }
     }
 
@@ -33,19 +33,28 @@ struct Main: AsyncParsableCommand {
         guard geteuid() == 0 else { throw ValidationError("The labs need root. Use sudo.") }
         let wanted = only.isEmpty ? Benchmark.allCases : only.compactMap(Benchmark.init(rawValue:))
         let work = Task { try await measure(wanted) }
-        let watch = Task { await StopSignal.wait(); work.cancel() }
+        let watch = Task {
+            await StopSignal.wait()
+            work.cancel()
+        }
         defer { watch.cancel() }
         let outcome = await work.result
         // In a task of its own, which no signal cancels.
-        try await Task { for prefix in [ApusSide.prefix, VirshSide.prefix] { try await LabBuilder.down(prefix: prefix) } }.value
+        let cleaning = await Task { try await Self.removeLabs() }.result
+        if case .failure(let error) = cleaning { say("The labs could not be taken down: \(error)") }
         guard try outcome.get() else { throw ExitCode(1) }
+        try cleaning.get()
+    }
+
+    private static func removeLabs() async throws {
+        for prefix in [ApusSide.prefix, VirshSide.prefix] { try await LabBuilder.down(prefix: prefix) }
     }
 
     /// - Returns: Whether everything could be measured; not whether the goals were met, which the table tells.
     private func measure(_ wanted: [Benchmark]) async throws -> Bool {
         let tools = try LabTools.find()
         // Of a run that was killed.
-        for prefix in [ApusSide.prefix, VirshSide.prefix] { try await LabBuilder.down(prefix: prefix) }
+        try await Self.removeLabs()
         say("building the labs")
         let apus = try await ApusSide.up(tools)
         let virsh = wanted.contains(where: \.needsVirsh) ? try await VirshSide.up(tools) : nil
@@ -58,7 +67,7 @@ struct Main: AsyncParsableCommand {
         for benchmark in wanted {
             do {
                 report.rows += try await bench.rows(of: benchmark)
-            } catch where !Task.isCancelled {
+            } catch  where !Task.isCancelled {
                 failures += 1
                 say("\(benchmark.rawValue) failed: \(error)")
             }

@@ -107,7 +107,18 @@ static int create(const char *name, uid_t owner, const char **step) {
     return error;
 }
 
-int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const uint8_t mac[6], int up, const char **step) {
+static int plug(unsigned index, uint32_t bridge_index) {
+    struct request request = begin(RTM_SETLINK, index);
+    add(&request, IFLA_MASTER, &bridge_index, sizeof bridge_index);
+    return ask(&request);
+}
+
+int cprocess_link_plug(const char *name, const char *bridge) {
+    unsigned index = if_nametoindex(name), bridge_index = if_nametoindex(bridge);
+    return index && bridge_index ? plug(index, bridge_index) : errno;
+}
+
+int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const uint8_t mac[6], int plugged, const char **step) {
     *step = "finding the bridge";
     unsigned bridge_index = if_nametoindex(bridge);
     if (!bridge_index) return errno;
@@ -126,11 +137,7 @@ int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const
     error = ask(&request);
     if (error) return error;
     *step = "plugging the tap into the bridge";
-    request = begin(RTM_SETLINK, index);
-    uint32_t master = bridge_index;
-    add(&request, IFLA_MASTER, &master, sizeof master);
-    error = ask(&request);
-    if (error) return error;
+    if (plugged && (error = plug(index, bridge_index))) return error;
 
     // The host must not speak on the guest's cable: without this it would claim a link-local address there. Where the kernel has
     // no IPv6 it cannot, and refuses the attribute.
@@ -143,7 +150,8 @@ int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const
     end_nest(&request, families);
     (void)ask(&request);
 
-    if (!up) return 0;
+    // Before QEMU attaches: the carrier that comes with it is then acted on at once. The other way round the kernel's link watch, which
+    // works once a second, decides when a bridge forwards to the port.
     *step = "setting the tap up";
     request = begin(RTM_SETLINK, index);
     request.link.ifi_flags = IFF_UP;

@@ -258,7 +258,7 @@ extension NodeService {
         for (name, extent) in machine.extents { disks[name] = try await storage.attachment(of: extent) }
         var variables: DiskAttachment?
         if let extent = machine.firmwareVariables { variables = try await storage.attachment(of: extent) }
-        try await makeAdapters(of: machine, areUp: !incoming)
+        try await makeAdapters(of: machine, arePlugged: !incoming)
         do {
             let folder = machineFolder(machine.name)
             let commandLine = try QEMUCommandLine(
@@ -279,9 +279,9 @@ extension NodeService {
         }
     }
 
-    private func makeAdapters(of machine: VirtualMachine, areUp: Bool) async throws {
+    private func makeAdapters(of machine: VirtualMachine, arePlugged: Bool) async throws {
         for (index, interface) in machine.definition.interfaces.enumerated() {
-            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isUp: areUp)
+            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isPlugged: arePlugged)
         }
     }
 

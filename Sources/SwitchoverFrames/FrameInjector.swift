@@ -15,9 +15,9 @@ public struct InjectedFrames: Hashable, Sendable {
 ///
 /// What a paused QEMU does with its tap (measured with 7.2): it takes one frame and loses it, and leaves all others in the tap,
 /// which it reads when the machine is resumed. From that follows the order of things:
-/// 1. The tap of an incoming machine stays **down** during pre-copy. Otherwise it fills with broadcasts that the guest has seen long ago on
+/// 1. The tap of an incoming machine is **not plugged into its bridge** during pre-copy. Otherwise it fills with broadcasts that the guest has seen long ago on
 ///    its source; the guest would get them again, and there would be no room for those it needs.
-/// 2. When the source has stopped, ``arm()``: the tap goes up, and a frame for nobody is sent for QEMU to lose.
+/// 2. When the source has stopped, ``arm()``: the tap goes up if it is not, and a frame for nobody is sent for QEMU to lose. Then plug it in.
 /// 3. From then on, before or after the machine is resumed, ``inject(_:)``: the tap keeps the frames in order.
 public final class FrameInjector: Sendable {
     private let capture: PacketCapture<Sink>

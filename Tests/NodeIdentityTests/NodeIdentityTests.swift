@@ -52,7 +52,7 @@ struct NodeIdentityTests {
         #expect(
             try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() == [
                 "ca-cert.pem", "node-cert.pem", "node-key.pem", "qemu", "qemu/ca-cert.pem", "qemu/client-cert.pem", "qemu/client-key.pem",
-                "qemu/server-cert.pem", "qemu/server-key.pem",
+                "qemu/dh-params.pem", "qemu/server-cert.pem", "qemu/server-key.pem",
             ])
     }
 

@@ -100,7 +100,7 @@ struct CommandLineTests {
                 -device {"driver":"virtio-rng-pci","id":"rng0","rng":"entropy","bus":"port-rng","addr":"0x0"}
                 -netdev {"type":"tap","id":"tap0","ifname":"ap2d5f7a1000-0","script":"no","downscript":"no","vnet_hdr":true,"vhost":false}
                 -device {"driver":"pcie-root-port","id":"port-net0","bus":"pcie.0","addr":"0x2.0x0","multifunction":true,"chassis":1}
-                -device {"driver":"virtio-net-pci","id":"net0","netdev":"tap0","mac":"52:54:00:00:00:00","romfile":"","bus":"port-net0","addr":"0x0"}
+                -device {"driver":"virtio-net-pci","id":"net0","netdev":"tap0","mac":"52:54:00:00:00:00","romfile":"","ctrl_vlan":false,"bus":"port-net0","addr":"0x0"}
                 -object {"qom-type":"secret","id":"disk0-secret","file":"/run/apus/machines/web1/disk0-secret"}
                 -blockdev {"driver":"iscsi","node-name":"disk0-lun","transport":"tcp","portal":"10.77.0.1:3260","target":"iqn.2025-01.io.apus:san","lun":2,"initiator-name":"iqn.2025-01.io.apus:n1","user":"apus","password-secret":"disk0-secret"}
                 -blockdev {"driver":"raw","node-name":"disk0","file":"disk0-lun","offset":4194304,"size":268435456}

@@ -66,21 +66,12 @@ struct RealQEMUTests {
         }
     }
 
-    @Test("A round trip costs little")
-    func roundTrip() async throws {
+    @Test("Hundreds of commands in turn on one connection")
+    func manyInTurn() async throws {
         try await RealQEMU.run(["-machine", "none"]) { qemu in
-            let clock = ContinuousClock()
-            var times: [Duration] = []
             for _ in 0..<300 {
-                let start = clock.now
-                try await qemu.client.execute(.queryStatus)
-                times.append(clock.now - start)
-            }
-            times.sort()
-            // A debug build on a busy machine; an optimised one on a quiet machine is far below.
-            #expect(times[times.count / 2] < .milliseconds(5), "median \(times[times.count / 2])")
-            if ProcessInfo.processInfo.environment["QMP_TESTS_VERBOSE"] != nil {
-                print("query-status: min \(times[0]), median \(times[150]), 90 % \(times[270])")
+                let status = try await qemu.client.execute(.queryStatus).status
+                #expect(status == .running)
             }
         }
     }

@@ -6,6 +6,8 @@ enum Benchmark: String, CaseIterable, Sendable {
     case quick = "quick-8G-1G-active"
     case serviceMemory = "apusd-memory-20-machines"
 
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
     /// What it is compared with runs in a lab of its own.
     var needsVirsh: Bool {
         switch self {

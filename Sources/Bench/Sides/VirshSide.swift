@@ -27,13 +27,6 @@ struct VirshSide: Side {
         return VirshSide(name: "virsh \(version)", lab: lab, guest: guest, daemons: daemons)
     }
 
-    private init(name: String, lab: Lab, guest: LabGuest, daemons: [RunningCommand]) {
-        self.name = name
-        self.lab = lab
-        self.guest = guest
-        self.daemons = daemons
-    }
-
     private static func waitForLibvirt(_ node: LabNode) async throws {
         let end = ContinuousClock.now + .seconds(60)
         var said = ""
@@ -52,8 +45,9 @@ struct VirshSide: Side {
         for node in lab.nodes {
             let (definition, value) = (node.runtimeFolder + "/secret.xml", node.runtimeFolder + "/secret")
             try usage.write(toFile: definition, atomically: true, encoding: .utf8)
-            guard FileManager.default.createFile(
-                atPath: value, contents: Data(lab.sanCredentials.secret.utf8), attributes: [.posixPermissions: 0o600])
+            guard
+                FileManager.default.createFile(
+                    atPath: value, contents: Data(lab.sanCredentials.secret.utf8), attributes: [.posixPermissions: 0o600])
             else { throw BenchError("\(value) cannot be written.") }
             try await virsh(node, ["secret-define", "/run/apus/secret.xml"])
             let uuid = try await virsh(node, ["secret-list"]).split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""

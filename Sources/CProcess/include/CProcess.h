@@ -54,7 +54,9 @@ int cprocess_pidfd_signal(int pidfd, int signal);
 int cprocess_pidfd_wait(int pidfd, int milliseconds);
 
 // Makes a persistent tap device with virtio-net headers that `owner` may attach to, with the bridge's MTU, plugged into the
-// bridge and, if asked, up. An unattached tap of that name is taken over. Returns 0, else an errno and in `step` what was tried.
-int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const uint8_t mac[6], int up, const char **step);
+// bridge, if asked, and up. An unattached tap of that name is taken over. Returns 0, else an errno and in `step` what was tried.
+int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const uint8_t mac[6], int plugged, const char **step);
+// Plugs a network device into a bridge. Returns 0, else an errno.
+int cprocess_link_plug(const char *name, const char *bridge);
 // Removes a network device. Returns 0, else an errno: ENODEV when there is none of that name.
 int cprocess_link_delete(const char *name);

@@ -22,7 +22,10 @@ actor FrameForwarder {
     private(set) var forwarded = 0
     private var firstFrame: Double?
     private var missed = 0
-    private var isClosed = false
+    /// Taken, and not delivered yet.
+    private var unsent: [CapturedFrame] = []
+    private var failure: String?
+    private var pump: Task<Void, Never>?
 
     init(machine: VMDefinition, migration: UUID, peer: any PeerOperations, logger: Logger) throws {
         recorders = try machine.onEveryAdapter({ try FrameRecorder(interface: $0, mac: $1) }, undo: { $0.stop() })
@@ -44,8 +47,40 @@ actor FrameForwarder {
             missed += found.missed
             frames += found.frames.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
         }
-        forwarded += frames.count
         return frames
+    }
+
+    /// Counts frames that went with the order to resume.
+    func noteDelivered(_ count: Int) { forwarded += count }
+
+    /// Begins to deliver what still arrives here: the machine runs on the destination. Goes on until ``close(after:)``, whoever waits for it.
+    func begin(cut: Int64?) {
+        guard pump == nil else { return }
+        pump = Task { [weak self] in
+            while !Task.isCancelled {
+                guard await self?.deliverNext(cut) != nil else { return }
+                try? await Task.sleep(for: .milliseconds(3))
+            }
+        }
+    }
+
+    /// Frames whose delivery failed stay first in line.
+    private func deliverNext(_ cut: Int64?) async {
+        unsent += take(from: cut)
+        guard !unsent.isEmpty || firstFrame == nil else { return }
+        let now = unsent
+        unsent = []
+        do {
+            // In a task of its own: a request that is cancelled half-way may or may not have been carried out.
+            let peer = peer
+            let delivery = FrameDelivery(migration: migration, frames: now)
+            let reply = try await Task { try await peer.deliverFrames(delivery) }.value
+            forwarded += now.count
+            if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
+        } catch {
+            unsent = now + unsent
+            failure = "\(error)"
+        }
     }
 
     /// The longest silence a peer of the guest saw: its last frame here, the blackout, its first frame there.
@@ -53,36 +88,21 @@ actor FrameForwarder {
         guard let cut, let blackout else { return nil }
         guard let last = recorders.compactMap(\.recorder.lastFrameFromGuest).max(), cut - last < Self.measurableSilence else { return nil }
         let end = ContinuousClock.now + Self.firstFrameWait
-        while firstFrame == nil, ContinuousClock.now < end, !Task.isCancelled {
-            await deliver(take(from: cut))
-            try? await Task.sleep(for: .milliseconds(3))
-        }
+        while firstFrame == nil, ContinuousClock.now < end, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(2)) }
         return firstFrame.map { .microseconds(max(cut - last, 0)) + blackout + .milliseconds(Int64($0)) }
     }
 
-    private func deliver(_ frames: [CapturedFrame]) async {
-        do {
-            let reply = try await peer.deliverFrames(FrameDelivery(migration: migration, frames: frames))
-            if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
-        } catch where Task.isCancelled {
-            // Whoever cancelled asks again.
-        } catch {
-            logger.warning("frames could not be handed to the destination", metadata: ["migration": "\(migration)", "error": "\(error)"])
-        }
-    }
-
     /// Goes on delivering for a while, then lets go of the adapters.
-    func close(after time: Duration, cut: Int64?) async {
-        guard !isClosed else { return }
-        isClosed = true
-        let end = ContinuousClock.now + time
-        while ContinuousClock.now < end {
-            let frames = take(from: cut)
-            if !frames.isEmpty { await deliver(frames) }
-            try? await Task.sleep(for: .milliseconds(5))
-        }
-        if missed > 0 {
-            logger.warning("frames were lost at a switchover", metadata: ["migration": "\(migration)", "frames": "\(missed)"])
+    func close(after time: Duration) async {
+        if time > .zero { try? await Task.sleep(for: time) }
+        pump?.cancel()
+        await pump?.value
+        pump = nil
+        let lost = missed + unsent.count
+        if lost > 0 {
+            logger.warning(
+                "frames were lost at a switchover",
+                metadata: ["migration": "\(migration)", "frames": "\(lost)", "reason": "\(failure ?? "there was no room to keep them")"])
         }
         for (_, recorder) in recorders { recorder.stop() }
     }

@@ -84,7 +84,7 @@ actor IncomingMachine {
 
     /// Runs it and hands it the frames it missed.
     ///
-    /// Its adapters go up only now. What is handed to them before the machine runs stays in order before what the network brings. After a long
+    /// Its adapters are plugged in only now. What is handed to them before the machine runs stays in order before what the network brings. After a long
     /// pause there are more than a guest takes at once; the rest follows a few at a time.
     /// - Returns: From the order to QEMU's RESUME.
     func run(frames: [CapturedFrame]) async throws -> Duration {
@@ -110,7 +110,11 @@ actor IncomingMachine {
 
     private func resume(with frames: some Collection<CapturedFrame>) async throws -> Int64 {
         try openAdapters()
-        for injector in injectors.values { try injector.arm() }
+        let definition = offer.machine.definition
+        for (index, interface) in definition.interfaces.enumerated() {
+            try injectors[interface.name]?.arm()
+            try await definition.tap(index).plug(into: interface.bridge)
+        }
         let events = await local.monitor.events()
         inject(frames)
         try await local.run()

@@ -22,7 +22,6 @@ actor SourceRunner {
     private var ready: IncomingReady?
     /// STOP at the switchover, in microseconds since 1970.
     private var cut: Int64?
-    private var resumedAt: ContinuousClock.Instant?
     private var blackout: Duration?
     private var visibleGap: Duration?
     private var wasRunning = true
@@ -270,18 +269,18 @@ actor SourceRunner {
     private func resumeDestination(_ epoch: UInt64) async {
         await tools.hold.wait(at: "resuming")
         let end = ContinuousClock.now + SourceTools.resumePatience
+        var first: [CapturedFrame] = []
         while !Task.isCancelled {
-            let first = await frames?.take(from: cut) ?? []
+            first += await frames?.take(from: cut) ?? []
             do {
                 let reply = try await tools.peer.resumeIncoming(ResumeRequest(migration: id, epoch: epoch, frames: first))
                 if let returned = reply.returnedEpoch {
                     return tell(.destinationGone(returnedEpoch: returned, "its QEMU ended before the machine ran there."))
                 }
-                resumedAt = .now
+                await frames?.noteDelivered(first.count)
+                await frames?.begin(cut: cut)
                 if let cut { blackout = .microseconds(Int64(Date().timeIntervalSince1970 * 1e6) - cut) }
-                tell(.destinationRuns)
-                visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout)
-                return
+                return tell(.destinationRuns)
             } catch where error.code == .refused {
                 return tell(.destinationGone(returnedEpoch: nil, error.message))
             } catch {
@@ -334,13 +333,13 @@ actor SourceRunner {
 
     /// After a machine has moved, frames keep arriving at its old port until the switches have learned the new one.
     func forwardLateFrames() async {
-        await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero, cut: cut)
+        await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero)
     }
 
     // MARK: The record
 
     private func conclude(_ ending: SourceEnding) async {
-        if case .moved = ending, visibleGap == nil { visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout) }
+        if case .moved = ending { visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout) }
         let last = await transfer.statistics() ?? rules.statistics
         let made = EndingReport(ending: ending, order: order, source: tools.node, blackout: blackout)
         let record = MigrationRecord(

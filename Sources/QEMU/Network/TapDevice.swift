@@ -46,13 +46,21 @@ public struct TapDevice: Hashable, Sendable {
         name = "ap\(digits)-\(index)"
     }
 
-    /// Makes the tap with the bridge's MTU and plugs it in. One that is left over and unused is taken over.
+    /// Makes the tap with the bridge's MTU, up. One that is left over and unused is taken over.
     ///
-    /// - Parameter isUp: Whether it is set up too. The tap of a machine that is being received stays down until the switchover, lest it fill
-    ///   with frames that the guest gets elsewhere.
-    public func create(bridge: String, mac: MACAddress, user: MachineUser, isUp: Bool = true) async throws(TapDeviceError) {
+    /// - Parameter isPlugged: Whether it is plugged into the bridge. The tap of a machine that is being received is plugged in at the
+    ///   switchover, lest it fill with frames that the guest gets elsewhere.
+    public func create(bridge: String, mac: MACAddress, user: MachineUser, isPlugged: Bool = true) async throws(TapDeviceError) {
         try await onOwnThread("tap \(name)") { () throws(TapDeviceError) in
-            try createBlocking(bridge: bridge, mac: mac, user: user, isUp: isUp)
+            try createBlocking(bridge: bridge, mac: mac, user: user, isPlugged: isPlugged)
+        }
+    }
+
+    /// Plugs the tap into a bridge, which forwards to it from then on.
+    public func plug(into bridge: String) async throws(TapDeviceError) {
+        try await onOwnThread("tap \(name)") { () throws(TapDeviceError) in
+            let error = cprocess_link_plug(name, bridge)
+            guard error == 0 else { throw .system(tap: name, step: "plugging the tap into \(bridge)", errno: error) }
         }
     }
 
@@ -63,13 +71,13 @@ public struct TapDevice: Hashable, Sendable {
     }
 
     /// As ``create(bridge:mac:user:)``, on the calling thread and so in its network namespace.
-    func createBlocking(bridge: String, mac: MACAddress, user: MachineUser, isUp: Bool = true) throws(TapDeviceError) {
+    func createBlocking(bridge: String, mac: MACAddress, user: MachineUser, isPlugged: Bool = true) throws(TapDeviceError) {
         guard user.canReadAndWrite("/dev/net/tun") else { throw .tunNotAccessible(user: user.name) }
         // A bridge without an address of its own takes the lowest of its ports; with this prefix that is never a tap's, so the
         // node keeps its address when machines come and go.
         let hostSide = [0xfe] + mac.bytes.dropFirst()
         var step: UnsafePointer<CChar>?
-        let error = cprocess_tap_create(name, user.userID, bridge, hostSide, isUp ? 1 : 0, &step)
+        let error = cprocess_tap_create(name, user.userID, bridge, hostSide, isPlugged ? 1 : 0, &step)
         if error == 0 { return }
         let what = step.map { String(cString: $0) } ?? "creating the tap"
         // What was begun is not left lying; until it exists there is nothing of ours to remove.
