@@ -43,6 +43,7 @@ extension MigrationTests {
             _ = try await machine.client().startMachine(machine.name)
             let before = try await machine.settle(within: 30)
             let process = try #require(try machine.processes(on: before.node).first)
+            _ = try await machine.journal(boots: 1)
             #expect(kill(process, SIGKILL) == 0)
             switch policy {
             case .restart:
@@ -58,7 +59,7 @@ extension MigrationTests {
                 _ = try await machine.client().startMachine(machine.name)
                 _ = try await machine.settle(within: 30)
             }
-            let journal = try await machine.journal()
+            let journal = try await machine.journal(boots: 2)
             #expect(journal.good && journal.boots == 2, "\(journal)")
             try await machine.delete()
         }

@@ -211,6 +211,16 @@ struct MovingMachine: Sendable {
 
     // MARK: Its disk
 
+    /// Reads the guest's journal until this many boots have written to it.
+    func journal(boots: Int) async throws -> JournalReport {
+        var report = try await journal()
+        _ = try await eventually(within: 15, every: 200) {
+            report = try await journal()
+            return report.boots >= boots
+        }
+        return report
+    }
+
     /// Reads the guest's journal on the SAN at one moment.
     func journal() async throws -> JournalReport {
         let status = try await client().machine(name)
