@@ -270,7 +270,7 @@ extension NodeService {
     public func facts() async throws(APIError) -> NodeFacts {
         do {
             let memory = try HostFacts.memoryMiB()
-            let disks = (try? await storage.visibleDisks()) ?? []
+            let disks = await storage.visibleDisks()
             return NodeFacts(
                 node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
                 accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels,

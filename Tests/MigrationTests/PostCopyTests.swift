@@ -17,12 +17,10 @@ extension MigrationTests {
             case lostAndBooted
         }
 
-        @Test(
-            "Post-copy, and what may go wrong in it", .timeLimit(.minutes(2)),
-            arguments: [
-                (nil, .moved), (.killSourceService, .moved), (.killSourceQEMU, .lost), (.killDestinationQEMU, .lostAndBooted),
-            ] as [(Fault?, End)])
-        func postCopy(fault: Fault?, expected: End) async throws {
+        @Test("Post-copy, and what may go wrong in it", .timeLimit(.minutes(2)), arguments: [
+            (.killSourceService, .moved), (.killSourceQEMU, .lost), (.killDestinationQEMU, .lostAndBooted),
+        ] as [(Fault, End)])
+        func postCopy(fault: Fault, expected: End) async throws {
             let stage = try Stage.get()
             let machine = MovingMachine(lab: stage.lab, clients: stage.clients, number: 15)
             try await stage.lab.guest().makeImage(
@@ -45,7 +43,7 @@ extension MigrationTests {
                     try hold.release()
                     try await machine.wait(for: .postCopy, of: migration, within: 20)
                     let process = try #require(try machine.processes(on: Stage.n2).first)
-                    try await fault?.inject(stage, machine, source: Stage.n1)
+                    try await fault.inject(stage, machine, source: Stage.n1)
                     if expected == .moved { try await stage.lab.limit(to: nil) }
                     let record = try await machine.record(of: migration, within: 80)
                     #expect(record.owner == Stage.n2, "\(record)")

@@ -124,7 +124,7 @@ extension MigrationTests {
             let file = n2.stateFolder + "/qemu-facts.json"
             let facts = try String(contentsOfFile: file, encoding: .utf8)
             try await Self.refused(.refused, sentence) { machine in
-                let fewer = facts.replacingOccurrences(of: "\"\(offer)\",", with: "")
+                let fewer = facts.replacingOccurrences(of: "\"\(offer)\"", with: "\"another\"")
                 try #require(fewer != facts)
                 try fewer.write(toFile: file, atomically: false, encoding: .utf8)
                 #expect(n2.signal(SIGTERM, processesNamed: "apusd") == 1)

@@ -126,8 +126,18 @@ actor StorageAccess {
 
     func inventory() async throws -> [SharedDiskStatus] { try await surveyAgain().inventory.statuses }
 
-    /// Disks that were found when the session was opened; the session is alive.
-    func visibleDisks() async throws -> [DiskID] { try await connected().inventory.items.map(\.disk.id) }
+    /// Disks that were found when the session was opened; none while there is no session.
+    ///
+    /// Whoever asks has other questions too: a SAN that does not answer must not keep a node from answering. A session that was just lost
+    /// is waited for, because it is usually back at once.
+    func visibleDisks() async -> [DiskID] {
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end, !Task.isCancelled {
+            if let link, link.session.loss == nil { return link.inventory.items.map(\.disk.id) }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return []
+    }
 
     func initialize(_ id: DiskID, label: String, cluster: String, force: Bool) async throws -> SharedDiskStatus {
         let found = try await surveyAgain()
