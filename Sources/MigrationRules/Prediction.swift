@@ -53,13 +53,17 @@ public func predictMigration(
                     + "it converges after \(passes) \(passes == 1 ? "pass" : "passes").")
         }
         // A pass that leaves as much as it sent repeats itself for ever.
-        if left >= toSend * 0.95 { toSend = left; break }
+        if left >= toSend * 0.95 {
+            toSend = left
+            break
+        }
         toSend = left
     }
     let blackout = time(toSend: toSend, at: link) + switchoverOverhead
     return MigrationPrediction(
         willConverge: false, passes: passes, total: elapsed + blackout, blackout: blackout,
-        explanation: "\(order.vm) will not converge: it changes \(mebibytes(dirtyBytesPerSecond)) MiB/s and \(speed), so a switchover would "
+        explanation:
+            "\(order.vm) will not converge: it changes \(mebibytes(dirtyBytesPerSecond)) MiB/s and \(speed), so a switchover would "
             + "pause it for \(Int(blackout.milliseconds)) ms, more than the allowed \(order.maxBlackoutMilliseconds) ms. "
             + advice(for: order))
 }

@@ -65,7 +65,8 @@ public func refusals(of order: MigrationOrder, given facts: PreflightFacts) -> [
     if order.postCopy {
         for node in [facts.source, facts.destination] where !node.acceptsPostCopy {
             reasons.append(
-                "\(node.node) does not allow post-copy. Allow it there with: sysctl vm.unprivileged_userfaultfd=1, or migrate without --post-copy.")
+                "\(node.node) does not allow post-copy. Allow it there with: sysctl vm.unprivileged_userfaultfd=1, or migrate without --post-copy."
+            )
         }
     }
     let needed = definition.memoryMiB + memoryReserveMiB

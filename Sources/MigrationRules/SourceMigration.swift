@@ -81,7 +81,10 @@ public struct SourceMigration: Hashable, Sendable {
         case (.statistics(let statistics), _):
             self.statistics = statistics
             meter.note(bytes: statistics.transferredBytes, at: now)
-            if statistics.transferredBytes > lastTransferred { lastTransferred = statistics.transferredBytes; lastMovement = now }
+            if statistics.transferredBytes > lastTransferred {
+                lastTransferred = statistics.transferredBytes
+                lastMovement = now
+            }
             return []
         case (.reachedPreSwitchover, .transferring):
             enter(.preSwitchover, at: now)

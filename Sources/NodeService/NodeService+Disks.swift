@@ -47,9 +47,11 @@ extension NodeService {
             case .success(let facts):
                 return NodeStatus(name: address.name, address: address.cluster, facts: facts, problem: nil, isCoordinator: isCoordinator)
             case .failure(let error):
-                return NodeStatus(name: address.name, address: address.cluster, facts: nil, problem: error.message, isCoordinator: isCoordinator)
+                return NodeStatus(
+                    name: address.name, address: address.cluster, facts: nil, problem: error.message, isCoordinator: isCoordinator)
             case nil:
-                return NodeStatus(name: address.name, address: address.cluster, facts: nil, problem: "It was not asked.", isCoordinator: isCoordinator)
+                return NodeStatus(
+                    name: address.name, address: address.cluster, facts: nil, problem: "It was not asked.", isCoordinator: isCoordinator)
             }
         }
     }

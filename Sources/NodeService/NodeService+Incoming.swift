@@ -30,7 +30,9 @@ extension NodeService {
         }
         guard record.owner == offer.source, record.epoch == offer.epoch else {
             throw error(
-                .refused, "The shared disk says that \(record.owner) owns \(name) under epoch \(record.epoch), not \(offer.source) under \(offer.epoch).")
+                .refused,
+                "The shared disk says that \(record.owner) owns \(name) under epoch \(record.epoch), not \(offer.source) under \(offer.epoch)."
+            )
         }
         // The owner begins anew, so what it sent before is worth nothing; that it did not say so was the network's fault.
         if let stale = machines[name]?.stored.incoming, stale.source == offer.source, stale.migration != offer.migration {
@@ -121,7 +123,9 @@ extension NodeService {
     /// - Throws: When the QEMU is there and does not answer: that is not the same as having none.
     private func attached(_ name: VMName) async throws -> LocalEntry? {
         guard let entry = machines[name], entry.local == nil else { return machines[name] }
-        guard let process = MachineProcess.adopt(folder: machineFolder(name), machine: entry.stored.machine.definition.id) else { return entry }
+        guard let process = MachineProcess.adopt(folder: machineFolder(name), machine: entry.stored.machine.definition.id) else {
+            return entry
+        }
         let local = await adopt(entry.stored)
         if machines[name]?.local != nil {
             // The supervisor was quicker.
@@ -269,7 +273,8 @@ extension NodeService {
             let disks = await storage.visibleDisks()
             return NodeFacts(
                 node: node, apusVersion: ApusVersion.current, qemuVersion: host.qemuVersion, acceleration: host.acceleration,
-                accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels, memoryTotalMiB: memory.total,
+                accelerationEvidence: host.evidence, machineTypes: host.machineTypes, cpuModels: host.cpuModels,
+                memoryTotalMiB: memory.total,
                 memoryAvailableMiB: memory.available, bridges: HostFacts.bridges(), disks: disks,
                 machinesRunning: machines.values.count { $0.local != nil },
                 acceptsPostCopy: HostFacts.acceptsPostCopy())

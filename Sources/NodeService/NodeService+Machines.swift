@@ -129,7 +129,9 @@ extension NodeService {
         }
         if size > first.byteCount {
             throw error(
-                .invalid, "The image \(path) has \(size >> 20) MiB, disk \(first.name) of \(definition.name) \(first.byteCount >> 20) MiB. Make the disk larger.")
+                .invalid,
+                "The image \(path) has \(size >> 20) MiB, disk \(first.name) of \(definition.name) \(first.byteCount >> 20) MiB. Make the disk larger."
+            )
         }
     }
 
@@ -169,7 +171,8 @@ extension NodeService {
         _ = try await ownedRecord(of: name)
         let available = try memoryAvailable()
         guard available >= entry.stored.machine.definition.memoryMiB else {
-            throw error(.refused, "\(node) has \(available) MiB of memory free, \(name) needs \(entry.stored.machine.definition.memoryMiB) MiB.")
+            throw error(
+                .refused, "\(node) has \(available) MiB of memory free, \(name) needs \(entry.stored.machine.definition.memoryMiB) MiB.")
         }
         do {
             try setShouldRun(name, true)
@@ -178,7 +181,9 @@ extension NodeService {
             machines[name]?.local = try await launch(entry.stored.machine)
             machines[name]?.resting = .stopped
         } catch {
-            do { try setShouldRun(name, false) } catch let cause { logger.error("state not saved", metadata: ["vm": "\(name)", "error": "\(cause)"]) }
+            do { try setShouldRun(name, false) } catch let cause {
+                logger.error("state not saved", metadata: ["vm": "\(name)", "error": "\(cause)"])
+            }
             throw translate(error, while: "Starting \(name)")
         }
         return try await machine(name)
@@ -202,7 +207,10 @@ extension NodeService {
                 try await local.monitor.execute(.systemPowerdown)
                 guard await local.waitForShutdown(within: .seconds(60)) else {
                     try setShouldRun(name, true)
-                    throw error(.timeout, "\(name) did not shut down within 60 s; its guest may ignore the power button. End it with: apus vm stop \(name) --force")
+                    throw error(
+                        .timeout,
+                        "\(name) did not shut down within 60 s; its guest may ignore the power button. End it with: apus vm stop \(name) --force"
+                    )
                 }
             }
             await local.end()
@@ -236,7 +244,9 @@ extension NodeService {
         do {
             record = try await storage.readOwnership(machine.ownershipSlot, of: machine.definition.id)
         } catch {
-            throw self.error(.unreachable, "Who may run \(name) stands on shared disk \(machine.ownershipSlot.disk), and \(node) cannot read it: \(error)")
+            throw self.error(
+                .unreachable,
+                "Who may run \(name) stands on shared disk \(machine.ownershipSlot.disk), and \(node) cannot read it: \(error)")
         }
         machines[name]?.record = record
         guard record.owner == node else {
@@ -281,7 +291,8 @@ extension NodeService {
 
     private func makeAdapters(of machine: VirtualMachine, arePlugged: Bool) async throws {
         for (index, interface) in machine.definition.interfaces.enumerated() {
-            try await machine.definition.tap(index).create(bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isPlugged: arePlugged)
+            try await machine.definition.tap(index).create(
+                bridge: interface.bridge, mac: interface.mac, user: host.machineUser, isPlugged: arePlugged)
         }
     }
 

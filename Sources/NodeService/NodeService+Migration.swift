@@ -73,7 +73,7 @@ extension NodeService {
             if case .lost = ending { await settleLost(vm, local: runner.local) }
         case .kept, .sourceDied:
             await runner.forwardLateFrames()
-            // It stays noted as outgoing until the destination has certainly thrown away what it received; the supervisor sees to that.
+        // It stays noted as outgoing until the destination has certainly thrown away what it received; the supervisor sees to that.
         }
         runners[runner.id] = nil
         runnerTasks[runner.id] = nil

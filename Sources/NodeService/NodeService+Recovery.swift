@@ -184,7 +184,8 @@ extension NodeService {
 
     /// The service died while QEMU sent memory: the guest goes on here, the copy is thrown away.
     private func cancelOrphan(_ local: LocalMachine, stored: StoredMachine) async throws {
-        let transfer = QEMUTransfer(monitor: local.monitor, identityFolder: configuration.directories.identity, migration: stored.outgoing ?? UUID())
+        let transfer = QEMUTransfer(
+            monitor: local.monitor, identityFolder: configuration.directories.identity, migration: stored.outgoing ?? UUID())
         try await transfer.cancel(isSwitchingOver: false)
         try await transfer.settle()
         if stored.shouldRun { try await local.run() }
@@ -232,10 +233,12 @@ extension NodeService {
         if try await local.condition() == .postCopySource, state?.phase != .received {
             // QEMU cannot go back from here (migration.json, postcopy-active): wait for the destination, or know that it has nothing.
             guard let state, state.phase == .failed || state.phase == .unknown else { return }
-            let reason = "The node service on \(node) ended during post-copy, and \(stored.destination.map { "\($0)" } ?? "the destination") lost the machine."
+            let reason =
+                "The node service on \(node) ended during post-copy, and \(stored.destination.map { "\($0)" } ?? "the destination") lost the machine."
             remember(
                 stored, .lost, owner: node, isRunning: false,
-                "The memory of \(local.machine.name) is lost: \(reason) Its disk is intact. Start it again with: apus vm start \(local.machine.name)")
+                "The memory of \(local.machine.name) is lost: \(reason) Its disk is intact. Start it again with: apus vm start \(local.machine.name)"
+            )
             return try await loseMemory(of: local.machine.name, local: local, reason: reason)
         }
         if let destination = stored.destination, state?.phase == .received {
@@ -266,7 +269,8 @@ extension NodeService {
             } catch let error as APIError where error.code == .refused {
                 logger.info("the owner needs our copy no more", metadata: ["vm": "\(local.machine.name)", "reason": "\(error.message)"])
             } catch {
-                machines[local.machine.name]?.note = "\(record.owner) owns it and does not answer; what was sent to it is kept until it does."
+                machines[local.machine.name]?.note =
+                    "\(record.owner) owns it and does not answer; what was sent to it is kept until it does."
                 return
             }
             remember(
@@ -314,7 +318,8 @@ extension NodeService {
         let recent = entry.restarts.filter { now - $0 < Self.restartWindow }
         guard recent.count < Self.restartLimit else {
             machines[name]?.resting = .crashed
-            machines[name]?.note = "It crashed \(recent.count) times within \(Int(Self.restartWindow.seconds)) s and is left stopped. "
+            machines[name]?.note =
+                "It crashed \(recent.count) times within \(Int(Self.restartWindow.seconds)) s and is left stopped. "
                 + "See \(machineFolder(name).log), then: apus vm start \(name)"
             try setShouldRun(name, false)
             return

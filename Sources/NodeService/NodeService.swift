@@ -92,7 +92,9 @@ public actor NodeService {
     private func loadMachines() throws {
         let (stored, unreadable) = try store.load()
         for file in unreadable {
-            logger.error("a machine cannot be read and is ignored; its disk is untouched", metadata: ["file": "\(file.file)", "reason": "\(file.reason)"])
+            logger.error(
+                "a machine cannot be read and is ignored; its disk is untouched",
+                metadata: ["file": "\(file.file)", "reason": "\(file.reason)"])
         }
         for machine in stored { machines[machine.machine.name] = LocalEntry(stored: machine) }
     }

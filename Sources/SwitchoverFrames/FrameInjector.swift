@@ -96,7 +96,11 @@ public final class FrameInjector: Sendable {
     ///
     /// Frames with which QEMU announces the guest's new place do not count.
     public func firstFrameFromGuest(after time: Int64) -> Int64? {
-        capture.withSink { (sink, _) in sink.first(after: time) } ended: { sink in sink.first(after: time) }
+        capture.withSink { (sink, _) in
+            sink.first(after: time)
+        } ended: { sink in
+            sink.first(after: time)
+        }
     }
 
     /// Ends watching and gives the tap back the queue it had.

@@ -55,7 +55,11 @@ public final class FrameRecorder: Sendable {
 
     /// When the guest last sent a frame of its own: CLOCK_REALTIME in microseconds; nil when it sent none while recording.
     public var lastFrameFromGuest: Int64? {
-        capture.withSink { (sink, _) in sink.lastFromGuest } ended: { sink in sink.lastFromGuest }
+        capture.withSink { (sink, _) in
+            sink.lastFromGuest
+        } ended: { sink in
+            sink.lastFromGuest
+        }
     }
 
     /// Ends recording; what was recorded stays readable.

@@ -24,7 +24,7 @@ struct Apusd: AsyncParsableCommand {
     var config = "/etc/apus/node.yaml"
 
     @Option(help: "The least severe log lines to show: trace, debug, info, notice, warning, error.")
-    var logLevel = Logger.Level.info
+    var logLevel = LogLevel.info
 
     @Flag(help: "Read the configuration, say what is wrong with it, and end.")
     var check = false
@@ -32,7 +32,7 @@ struct Apusd: AsyncParsableCommand {
     func run() async throws {
         LoggingSystem.bootstrap { label in StructuredLogHandler(label: label) }
         var logger = Logger(label: "apusd")
-        logger.logLevel = logLevel
+        logger.logLevel = logLevel.level
         let configuration: NodeConfiguration
         do {
             configuration = try NodeConfigurationFile.load(config)
@@ -61,4 +61,8 @@ struct Apusd: AsyncParsableCommand {
     }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+/// The log levels by the names that swift-log gives them.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error
+    var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}

@@ -37,8 +37,10 @@ func facts(
     available: Int = 8_192, bridges: [String] = ["br0"], disks: [DiskID] = [disk], acceptsPostCopy: Bool = true
 ) -> NodeFacts {
     NodeFacts(
-        node: node, apusVersion: "0.1", qemuVersion: "7.2.22", acceleration: acceleration, accelerationEvidence: "A guest ran.", machineTypes: types, cpuModels: cpus,
-        memoryTotalMiB: 16_384, memoryAvailableMiB: available, bridges: bridges, disks: disks, machinesRunning: 0, acceptsPostCopy: acceptsPostCopy)
+        node: node, apusVersion: "0.1", qemuVersion: "7.2.22", acceleration: acceleration, accelerationEvidence: "A guest ran.",
+        machineTypes: types, cpuModels: cpus,
+        memoryTotalMiB: 16_384, memoryAvailableMiB: available, bridges: bridges, disks: disks, machinesRunning: 0,
+        acceptsPostCopy: acceptsPostCopy)
 }
 
 func statistics(pass: Int, remaining: UInt64, transferred: UInt64, dirty: UInt64 = 0, throttle: Int = 0) -> TransferStatistics {

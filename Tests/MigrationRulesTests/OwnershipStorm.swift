@@ -29,7 +29,10 @@ struct MigrationWorld {
     enum DestinationQEMU { case none, receiving, received, running }
     enum Message: Hashable {
         case prepare, ready
-        case resume(UInt64), runs, gone(UInt64?), refused
+        case resume(UInt64)
+        case runs
+        case gone(UInt64?)
+        case refused
         case discard
     }
 
@@ -80,7 +83,7 @@ struct MigrationWorld {
     }
 
     mutating func heal() {
-        lateWrites.forEach { write($0) }
+        for record in lateWrites { write(record) }
         lateWrites = []
         if !sourceService { restartSource() }
         if !destinationService { restartDestination() }
@@ -114,7 +117,8 @@ struct MigrationWorld {
         switch effect {
         case .prepareDestination: toDestination.append(.prepare)
         case .stopGuest: if source == .running { source = .paused }
-        case .waitForDestination, .startTransfer, .allowBlackout, .throttleEarlier, .startPostCopy, .confirmReceived, .recoverPostCopy: break
+        case .waitForDestination, .startTransfer, .allowBlackout, .throttleEarlier, .startPostCopy, .confirmReceived, .recoverPostCopy:
+            break
         case .continueSwitchover: feed(.deviceStateBegun)
         case .cancelTransfer:
             // QEMU resumes what ran; a guest that was stopped for a quick migration stays paused until keepMachine.
@@ -125,9 +129,13 @@ struct MigrationWorld {
         case .commitOwnership(let epoch):
             let successor = OwnershipRecord(vmID: vm, owner: n2, epoch: epoch)
             switch Int.random(in: 0..<6, using: &random) {
-            case 0: lateWrites.append(successor); feed(.ownershipUnknown)
+            case 0:
+                lateWrites.append(successor)
+                feed(.ownershipUnknown)
             case 1: feed(.ownershipNotWritten("reservation conflict"))
-            default: write(successor); feed(.ownershipWritten)
+            default:
+                write(successor)
+                feed(.ownershipWritten)
             }
         case .resumeDestination(let epoch):
             awaitsResume = epoch
@@ -135,19 +143,27 @@ struct MigrationWorld {
         case .discardDestination: toDestination.append(.discard)
         case .keepMachine: if source != .none { source = .running }
         case .endSource: source = .none
-        case .finish: rules = nil; awaitsResume = nil
+        case .finish:
+            rules = nil
+            awaitsResume = nil
         }
     }
 
     private mutating func sourceAdvances(faults: Bool) {
         guard let phase = rules?.phase, sourceService else {
             // Its QEMU goes on without its service.
-            if source == .switchingOver, destination == .receiving, chance(10) { source = .sent; destination = .received }
+            if source == .switchingOver, destination == .receiving, chance(10) {
+                source = .sent
+                destination = .received
+            }
             return
         }
         switch phase {
         case .transferring where source == .running || source == .paused:
-            guard destination == .receiving else { feed(.transferFailed("connection reset")); return }
+            guard destination == .receiving else {
+                feed(.transferFailed("connection reset"))
+                return
+            }
             source = .switchingOver
             feed(.reachedPreSwitchover)
         case .deviceState where source == .switchingOver:
@@ -192,7 +208,10 @@ struct MigrationWorld {
             let decision = decideResume(record: record, node: n2, source: n1, epoch: epoch, copy: copy)
             trace.append("destination \(copy) resume \(epoch) -> \(decision)")
             switch decision {
-            case .run: destination = .running; destinationKnowsIncoming = false; toSource.append(.runs)
+            case .run:
+                destination = .running
+                destinationKnowsIncoming = false
+                toSource.append(.runs)
             case .writeThenRun(let record):
                 write(record)
                 destination = .running
@@ -207,7 +226,10 @@ struct MigrationWorld {
             case .refuse: toSource.append(.refused)
             }
         case .discard:
-            if record.owner != n2 { destination = .none; destinationKnowsIncoming = false }
+            if record.owner != n2 {
+                destination = .none
+                destinationKnowsIncoming = false
+            }
         case .ready, .runs, .gone, .refused: break
         }
     }
@@ -244,8 +266,15 @@ struct MigrationWorld {
         switch Int.random(in: 0..<8, using: &random) {
         case 0: if source != .none { killSource() }
         case 1: if destination != .none { killDestination() }
-        case 2: sourceService = false; rules = nil; toSource = []; trace.append("source service dies")
-        case 3: destinationService = false; toDestination = []; trace.append("destination service dies")
+        case 2:
+            sourceService = false
+            rules = nil
+            toSource = []
+            trace.append("source service dies")
+        case 3:
+            destinationService = false
+            toDestination = []
+            trace.append("destination service dies")
         case 4: if !sourceService { restartSource() }
         case 5: if !destinationService { restartDestination() }
         case 6: feed(.cancelAsked)
@@ -290,7 +319,9 @@ struct MigrationWorld {
         if action != .supervise, action != .forget { trace.append("source recovers: \(action)") }
         switch action {
         case .resume: source = .running
-        case .cancelTransfer: source = .running; toDestination.append(.discard)
+        case .cancelTransfer:
+            source = .running
+            toDestination.append(.discard)
         case .finishOrRevert:
             // Forward if the destination has it; else wait until a barrier has ended late writes, then go back.
             if destinationService, destination == .received {
@@ -304,8 +335,14 @@ struct MigrationWorld {
             }
         case .endForeign, .forget:
             // A destination that is known to have nothing hands back; until it answered, what was sent is kept.
-            if source == .sent, record.owner == n2, destination != .running { toDestination.append(.resume(record.epoch)) } else { source = .none }
-        case .restart: source = .running; boots += 1
+            if source == .sent, record.owner == n2, destination != .running {
+                toDestination.append(.resume(record.epoch))
+            } else {
+                source = .none
+            }
+        case .restart:
+            source = .running
+            boots += 1
         default: break
         }
         if record.owner == n1, source == .sent, awaitsResume == nil, rules == nil, destination == .none, lateWrites.isEmpty {
@@ -325,18 +362,26 @@ struct MigrationWorld {
             of: AdoptedMachine(
                 record: record, node: n2, qemu: condition, incoming: destinationKnowsIncoming, shouldRun: true, crashPolicy: .restart))
         switch action {
-        case .runReceived: destination = .running; destinationKnowsIncoming = false
+        case .runReceived:
+            destination = .running
+            destinationKnowsIncoming = false
         case .endForeign: destination = .none
         case .restart:
             // Before it boots from disk, the source gets a while to take the machine back with its memory.
-            if destinationKnowsIncoming, source == .sent, patience < 3 { patience += 1; return }
+            if destinationKnowsIncoming, source == .sent, patience < 3 {
+                patience += 1
+                return
+            }
             patience = 0
             destinationKnowsIncoming = false
             destination = .running
             boots += 1
         case .awaitSource:
             // The source is gone or has decided: a copy nobody asks for is thrown away once the source says so.
-            if rules == nil, sourceService, record.owner == n1, source != .sent, source != .switchingOver { destination = .none; destinationKnowsIncoming = false }
+            if rules == nil, sourceService, record.owner == n1, source != .sent, source != .switchingOver {
+                destination = .none
+                destinationKnowsIncoming = false
+            }
         default: break
         }
     }

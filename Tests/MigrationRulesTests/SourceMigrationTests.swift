@@ -47,9 +47,11 @@ struct SourceMigrationTests {
         #expect(migration.handle(.admitted, at: .seconds(601)) == [])
     }
 
-    @Test("Whatever fails before the commit leaves the machine here", arguments: [
-        SourceFact.transferFailed("reset"), .transferCancelled,
-    ])
+    @Test(
+        "Whatever fails before the commit leaves the machine here",
+        arguments: [
+            SourceFact.transferFailed("reset"), .transferCancelled,
+        ])
     func failureKeepsTheMachine(fact: SourceFact) {
         for facts in [toTransfer, Array(toDevice.dropLast()), toDevice] {
             var migration = migration(facts)
@@ -115,10 +117,12 @@ struct SourceMigrationTests {
         #expect(effects.last == .finish(.kept(.linkStalled(web, n2))))
     }
 
-    @Test("Each phase has a deadline", arguments: [
-        ([SourceFact.admitted], 31), ([.admitted, .destinationReady, .reachedPreSwitchover], 6),
-        ([.admitted, .destinationReady, .reachedPreSwitchover, .deviceStateBegun], 5),
-    ])
+    @Test(
+        "Each phase has a deadline",
+        arguments: [
+            ([SourceFact.admitted], 31), ([.admitted, .destinationReady, .reachedPreSwitchover], 6),
+            ([.admitted, .destinationReady, .reachedPreSwitchover, .deviceStateBegun], 5),
+        ])
     func deadlines(facts: [SourceFact], seconds: Int) {
         var migration = migration(facts)
         #expect(migration.handle(.tick, at: .milliseconds(500)) == [])
@@ -147,7 +151,9 @@ struct SourceMigrationTests {
 @Suite("The convergence ladder")
 struct ConvergenceTests {
     /// The steps of a guest that changes memory at a constant rate, one look at the end of each pass.
-    private func steps(_ order: MigrationOrder, dirty: UInt64, link: UInt64, throttle: Int = 0, passes: Int = 40) -> [ConvergenceLadder.Step] {
+    private func steps(
+        _ order: MigrationOrder, dirty: UInt64, link: UInt64, throttle: Int = 0, passes: Int = 40
+    ) -> [ConvergenceLadder.Step] {
         var ladder = ConvergenceLadder(order: order)
         return (1...passes).compactMap { pass in
             ladder.step(statistics(pass: pass, remaining: 1 << 28, transferred: 0, dirty: dirty, throttle: throttle), bytesPerSecond: link)
@@ -280,7 +286,7 @@ struct QueueTests {
     func order() {
         let ids = (0..<4).map { UUIDs.fixed($0) }
         var queue = MigrationQueue(limit: 2)
-        ids.forEach { queue.add($0) }
+        for id in ids { queue.add(id) }
         #expect(queue.admit() == [ids[0], ids[1]])
         #expect(queue.admit() == [])
         #expect(queue.position(of: ids[3]) == 1)

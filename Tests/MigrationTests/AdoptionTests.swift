@@ -33,7 +33,9 @@ extension MigrationTests {
             try await machine.quiet()
         }
 
-        @Test("A machine whose QEMU dies is booted again, or left, as its policy says", .timeLimit(.minutes(1)), arguments: CrashPolicy.allCases)
+        @Test(
+            "A machine whose QEMU dies is booted again, or left, as its policy says", .timeLimit(.minutes(1)),
+            arguments: CrashPolicy.allCases)
         func crash(policy: CrashPolicy) async throws {
             let stage = try Stage.get()
             let machine = MovingMachine(lab: stage.lab, clients: stage.clients, number: 13, onCrash: policy)

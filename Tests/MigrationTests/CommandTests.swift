@@ -10,16 +10,18 @@ extension MigrationTests {
     /// The command as an operator types it, and the API that programs read about.
     @Suite(.serialized)
     struct Command {
-        @Test("The command says no with a sentence and exit code 1, or 2 when it was typed wrong", .timeLimit(.minutes(1)), arguments: [
-            (["vm", "migrate", "web10", "--to", "n9"], 1, "There is no node n9; the cluster has n1, n2."),
-            (["vm", "migrate", "web10", "--to", "n1"], 1, "web10 is on n1 already; name another node with --to."),
-            (["vm", "migrate", "web99", "--to", "n2"], 1, "There is no virtual machine web99. See: apus vm list"),
-            (["vm", "migrate", "web10"], 2, "Say where to: apus vm migrate web10 --to NODE"),
-            (["vm", "migrate", "web10", "--to", "N2"], 2, "is no node name"),
-            (["vm", "migrate", "web10", "--cancel"], 1, "web10 is not being migrated."),
-            (["vm", "start", "web10"], 1, "web10 runs already."),
-            (["vm", "delete", "web10"], 1, "web10 is not stopped."),
-        ] as [([String], Int, String)])
+        @Test(
+            "The command says no with a sentence and exit code 1, or 2 when it was typed wrong", .timeLimit(.minutes(1)),
+            arguments: [
+                (["vm", "migrate", "web10", "--to", "n9"], 1, "There is no node n9; the cluster has n1, n2."),
+                (["vm", "migrate", "web10", "--to", "n1"], 1, "web10 is on n1 already; name another node with --to."),
+                (["vm", "migrate", "web99", "--to", "n2"], 1, "There is no virtual machine web99. See: apus vm list"),
+                (["vm", "migrate", "web10"], 2, "Say where to: apus vm migrate web10 --to NODE"),
+                (["vm", "migrate", "web10", "--to", "N2"], 2, "is no node name"),
+                (["vm", "migrate", "web10", "--cancel"], 1, "web10 is not being migrated."),
+                (["vm", "start", "web10"], 1, "web10 runs already."),
+                (["vm", "delete", "web10"], 1, "web10 is not stopped."),
+            ] as [([String], Int, String)])
         func refusals(words: [String], code: Int, sentence: String) async throws {
             let machine = try Stage.get().machine
             try await machine.bring(to: Stage.n1)

@@ -8,9 +8,11 @@ extension MigrationTests {
     /// Nothing goes wrong: what the machine's peers see, and what the product says that it cost.
     @Suite(.serialized)
     struct Moves {
-        @Test("A move loses no packet, and says what it cost", .timeLimit(.minutes(2)), arguments: [
-            (MigrationKind.live, Stage.n2), (.quick, Stage.n1), (.quick, Stage.n2), (.live, Stage.n1),
-        ])
+        @Test(
+            "A move loses no packet, and says what it cost", .timeLimit(.minutes(2)),
+            arguments: [
+                (MigrationKind.live, Stage.n2), (.quick, Stage.n1), (.quick, Stage.n2), (.live, Stage.n1),
+            ])
         func move(kind: MigrationKind, destination: NodeName) async throws {
             let stage = try Stage.get()
             let machine = stage.machine

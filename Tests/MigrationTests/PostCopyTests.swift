@@ -17,9 +17,11 @@ extension MigrationTests {
             case lostAndBooted
         }
 
-        @Test("Post-copy, and what may go wrong in it", .timeLimit(.minutes(2)), arguments: [
-            (.killSourceService, .moved), (.killSourceQEMU, .lost), (.killDestinationQEMU, .lostAndBooted),
-        ] as [(Fault, End)])
+        @Test(
+            "Post-copy, and what may go wrong in it", .timeLimit(.minutes(2)),
+            arguments: [
+                (.killSourceService, .moved), (.killSourceQEMU, .lost), (.killDestinationQEMU, .lostAndBooted),
+            ] as [(Fault, End)])
         func postCopy(fault: Fault, expected: End) async throws {
             let stage = try Stage.get()
             let machine = MovingMachine(lab: stage.lab, clients: stage.clients, number: 15)

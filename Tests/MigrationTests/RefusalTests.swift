@@ -19,7 +19,9 @@ extension MigrationTests {
             try await Self.refused(.refused, "web10 is on n1 already; name another node with --to.") { $0.order(to: Stage.n1) }
         }
 
-        @Test("With numbers that make no sense", .timeLimit(.minutes(1)), arguments: [(0, nil), (600_001, nil), (300, 999_999)] as [(Int, UInt64?)])
+        @Test(
+            "With numbers that make no sense", .timeLimit(.minutes(1)),
+            arguments: [(0, nil), (600_001, nil), (300, 999_999)] as [(Int, UInt64?)])
         func numbers(blackout: Int, bandwidth: UInt64?) async throws {
             try await Self.refused(.invalid, bandwidth == nil ? "makes no sense" : "too little to move a machine") {
                 $0.order(to: Stage.n2, maxBlackout: blackout, bandwidth: bandwidth)
@@ -111,9 +113,11 @@ extension MigrationTests {
             }
         }
 
-        @Test("The destination's QEMU cannot build the machine", .timeLimit(.minutes(2)), arguments: [
-            ("Nehalem", "n2 cannot run CPU model Nehalem with"), ("pc-q35-7.2", "n2 cannot build a pc-q35-7.2 machine"),
-        ])
+        @Test(
+            "The destination's QEMU cannot build the machine", .timeLimit(.minutes(2)),
+            arguments: [
+                ("Nehalem", "n2 cannot run CPU model Nehalem with"), ("pc-q35-7.2", "n2 cannot build a pc-q35-7.2 machine"),
+            ])
         func otherQEMU(offer: String, sentence: String) async throws {
             let n2 = try Stage.get().lab.node("n2")
             // What QEMU was found to offer is kept until another QEMU is installed; here it is made to be less.
@@ -152,7 +156,9 @@ extension MigrationTests {
             memset(ballast, 1, 2_500 << 20)
             let error = await #expect(throws: APIError.self) { try await large.start(large.order(to: Stage.n2)) }
             #expect(error?.code == .refused)
-            #expect(error?.message.contains("MiB of memory free, web12 needs \(large.memoryMiB) MiB and 128 MiB stay reserved") == true, "\(String(describing: error))")
+            #expect(
+                error?.message.contains("MiB of memory free, web12 needs \(large.memoryMiB) MiB and 128 MiB stay reserved") == true,
+                "\(String(describing: error))")
             #expect(try await large.client().machine(large.name).state == .running)
             try await large.delete()
         }
@@ -171,7 +177,9 @@ extension MigrationTests {
         }
 
         private static func answer(to order: MigrationOrder, _ machine: MovingMachine) async -> Result<MigrationStatus, APIError> {
-            do throws(APIError) { return .success(try await NodeClient(socketPath: machine.lab.nodes[0].apiSocket).startMigration(order)) } catch {
+            do throws(APIError) {
+                return .success(try await NodeClient(socketPath: machine.lab.nodes[0].apiSocket).startMigration(order))
+            } catch {
                 return .failure(error)
             }
         }

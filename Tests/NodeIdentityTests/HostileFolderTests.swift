@@ -18,10 +18,13 @@ struct HostileFolderTests {
         ("cut in half", { String($0.prefix($0.count / 2)) }),
         ("without its end", { String($0.prefix(while: { $0 != "\n" })) }),
         ("not base 64", { $0.replacingOccurrences(of: "M", with: "*") }),
-        ("other bytes in the middle", { text in
-            let middle = text.index(text.startIndex, offsetBy: text.count / 2)
-            return text[..<middle] + "AAAAAAAAAAAAAAAA" + text[middle...].dropFirst(16)
-        }),
+        (
+            "other bytes in the middle",
+            { text in
+                let middle = text.index(text.startIndex, offsetBy: text.count / 2)
+                return text[..<middle] + "AAAAAAAAAAAAAAAA" + text[middle...].dropFirst(16)
+            }
+        ),
         ("another label", { $0.replacingOccurrences(of: "BEGIN ", with: "BEGIN X") }),
         ("far too large", { String(repeating: $0, count: 400) }),
         ("a NUL", { "\0" + $0 }),

@@ -22,8 +22,10 @@ enum Samples {
     static let vmStatus = VMStatus(
         machine: machine, state: .running, owner: n1, epoch: 7, processID: 4_711, note: "Restarted after its QEMU ended.")
     static let facts = NodeFacts(
-        node: n1, apusVersion: "0.1.0", qemuVersion: "7.2.9", acceleration: .kvm, accelerationEvidence: "A guest ran.", machineTypes: ["pc-q35-7.2"],
-        cpuModels: ["Nehalem"], memoryTotalMiB: 65_536, memoryAvailableMiB: 30_000, bridges: ["br0"], disks: [disk], machinesRunning: 4, acceptsPostCopy: true)
+        node: n1, apusVersion: "0.1.0", qemuVersion: "7.2.9", acceleration: .kvm, accelerationEvidence: "A guest ran.",
+        machineTypes: ["pc-q35-7.2"],
+        cpuModels: ["Nehalem"], memoryTotalMiB: 65_536, memoryAvailableMiB: 30_000, bridges: ["br0"], disks: [disk], machinesRunning: 4,
+        acceptsPostCopy: true)
     static let nodeStatuses = [
         NodeStatus(name: n1, address: "10.71.0.1", facts: facts, problem: nil, isCoordinator: true),
         NodeStatus(name: n2, address: "10.71.0.2", facts: nil, problem: "No answer within 2 s.", isCoordinator: false),

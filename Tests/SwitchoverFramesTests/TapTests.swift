@@ -13,7 +13,8 @@ struct TapTests {
             let recorder = try await lab.recorder()
             let arp: [UInt8] = [0x08, 0x06]
             // An IPv6 packet without content, from :: to ff02::1; a bridge may look into it and drop what is malformed.
-            let ipv6 = allNodes + peer + [0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, 59, 255] + [UInt8](repeating: 0, count: 16)
+            let ipv6 =
+                allNodes + peer + [0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, 59, 255] + [UInt8](repeating: 0, count: 16)
                 + [0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [1]
             let sent: [[UInt8]] = [
                 frame(to: guest, number: 1), frame(to: broadcast, type: arp), ipv6, frame(to: [0x02, 0, 0, 0, 0, 7], number: 2),

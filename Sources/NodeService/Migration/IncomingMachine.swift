@@ -148,7 +148,9 @@ actor IncomingMachine {
             do {
                 let done = try injectors[interface]?.inject(group.map { [UInt8]($0.bytes) })
                 if let done, done.refused > 0 {
-                    logger.warning("frames that are not for the guest were refused", metadata: ["vm": "\(local.machine.name)", "frames": "\(done.refused)"])
+                    logger.warning(
+                        "frames that are not for the guest were refused",
+                        metadata: ["vm": "\(local.machine.name)", "frames": "\(done.refused)"])
                 }
             } catch {
                 logger.warning("frames could not be handed to the guest", metadata: ["vm": "\(local.machine.name)", "error": "\(error)"])

@@ -87,9 +87,18 @@ actor SourceRunner {
         wasRunning = await local.state == .running
         let events = await local.monitor.events()
         let ending = await withTaskGroup(of: SourceEnding?.self, returning: SourceEnding.self) { group in
-            group.addTask { await self.pump(events); return nil }
-            group.addTask { await self.watchProcess(); return nil }
-            group.addTask { await self.look(); return nil }
+            group.addTask {
+                await self.pump(events)
+                return nil
+            }
+            group.addTask {
+                await self.watchProcess()
+                return nil
+            }
+            group.addTask {
+                await self.look()
+                return nil
+            }
             for await fact in facts {
                 let effects = rules.handle(fact, at: elapsed)
                 publish()
@@ -100,7 +109,10 @@ actor SourceRunner {
                     group.cancelAll()
                     return ending
                 }
-                group.addTask { await self.perform(effects); return nil }
+                group.addTask {
+                    await self.perform(effects)
+                    return nil
+                }
             }
             return .kept(.deadline("The node service is stopping."))
         }
@@ -192,7 +204,9 @@ actor SourceRunner {
         case .resumeDestination(let epoch): await resumeDestination(epoch)
         case .recoverPostCopy: await recoverPostCopy()
         case .cancelTransfer:
-            do { try await transfer.cancel(isSwitchingOver: rules.phase == .deviceState) } catch { tell(.transferFailed("It could not be cancelled: \(error)")) }
+            do { try await transfer.cancel(isSwitchingOver: rules.phase == .deviceState) } catch {
+                tell(.transferFailed("It could not be cancelled: \(error)"))
+            }
         case .discardDestination: await discardDestination()
         case .keepMachine: await keepMachine()
         case .endSource: break  // The owner of this runner ends QEMU when the last frames were forwarded.
@@ -281,7 +295,7 @@ actor SourceRunner {
                 await frames?.begin(cut: cut)
                 if let cut { blackout = .microseconds(Int64(Date().timeIntervalSince1970 * 1e6) - cut) }
                 return tell(.destinationRuns)
-            } catch where error.code == .refused {
+            } catch  where error.code == .refused {
                 return tell(.destinationGone(returnedEpoch: nil, error.message))
             } catch {
                 note = "\(order.destination) owns \(order.vm) and does not answer; trying again. (\(error.message))"

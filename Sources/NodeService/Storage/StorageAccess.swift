@@ -214,7 +214,8 @@ actor StorageAccess {
             .max { ($0.freeByteCount ?? 0, $1.id) < ($1.freeByteCount ?? 0, $0.id) }
         guard let id = roomiest?.id, let volume = found.volumes[id] else {
             throw APIError(
-                .refused, "There is no Cluster Shared Volume yet. See the disks with: apus disk list, then: apus disk init DISK --label NAME",
+                .refused,
+                "There is no Cluster Shared Volume yet. See the disks with: apus disk list, then: apus disk init DISK --label NAME",
                 node: node)
         }
         return volume

@@ -108,7 +108,7 @@ struct QEMUAnswers: Hashable {
             // Events and answers to the other commands have other members and decode as neither.
             let data = Data(line.utf8)
             if let greeting = try? decoder.decode(Greeting.self, from: data) {
-                let number = greeting.QMP.version.qemu
+                let number = greeting.content.version.qemu
                 version = "\(number.major).\(number.minor).\(number.micro)"
             } else if let answer = try? decoder.decode(Machines.self, from: data), answer.id == "query-machines" {
                 machineTypes = answer.return.map(\.name).filter(Self.isVersioned)
@@ -134,7 +134,9 @@ struct QEMUAnswers: Hashable {
             var minor: Int
             var micro: Int
         }
-        var QMP: Content
+        // The greeting's only member is called QMP (qmp-spec.txt, section 2.2).
+        var content: Content
+        enum CodingKeys: String, CodingKey { case content = "QMP" }
     }
     private struct Machines: Decodable {
         struct Machine: Decodable { var name: String }

@@ -116,7 +116,8 @@ struct MovingMachine: Sendable {
             let status = await status(on: node)
             let processes = (try? processes(on: node)) ?? []
             parts.append(
-                "\(node): \(status.map { "\($0.state.rawValue), owner \($0.owner.map { "\($0)" } ?? "-") epoch \($0.epoch) \($0.note ?? "")" } ?? "nothing"), QEMU \(processes)")
+                "\(node): \(status.map { "\($0.state.rawValue), owner \($0.owner.map { "\($0)" } ?? "-") epoch \($0.epoch) \($0.note ?? "")" } ?? "nothing"), QEMU \(processes)"
+            )
         }
         return parts.joined(separator: "; ")
     }

@@ -159,7 +159,10 @@ final class TestSAN: Sendable {
     private static func remove(namespace: String, link: String, directory: String, control: Int) async throws {
         // The other end goes with the namespace, and this end with the other.
         let removed: Result<Void, any Error>
-        do { removed = .success(_ = try await run("ip", "netns", "delete", namespace)) } catch { removed = .failure(error) }
+        do {
+            _ = try await run("ip", "netns", "delete", namespace)
+            removed = .success(())
+        } catch { removed = .failure(error) }
         _ = try? await run("ip", "link", "delete", link)
         try? FileManager.default.removeItem(atPath: directory)
         for end in ["", ".lock"] { try? FileManager.default.removeItem(atPath: "/var/run/tgtd/socket.\(control)\(end)") }
