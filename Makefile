@@ -5,7 +5,7 @@ SOURCES = Package.swift Sources Tests
 PREFIX ?= lab
 NODES ?= 2
 
-.PHONY: help setup build check format test demo lab lab-down bench
+.PHONY: help setup build check format test test-faults demo lab lab-down bench
 
 help:
 	@echo "make setup    install Debian packages and the system user that are missing (root)"
@@ -13,6 +13,7 @@ help:
 	@echo "make check    format, warnings, tests: what continuous integration runs"
 	@echo "make format   bring all sources into shape"
 	@echo "make test     setup, build, unit and integration tests (root)"
+	@echo "make test-faults  kill, cut and stop everything in every phase of a migration; 8 minutes (root)"
 	@echo "make demo     a machine boots from the SAN and moves twice; KEEP=1 leaves the lab up"
 	@echo "make lab      start a lab of NODES=$(NODES) nodes, PREFIX=$(PREFIX); \`apus lab down\` ends it"
 	@echo "make bench    compare with virsh; ONLY=name for one of them, RUNS=5"
@@ -34,6 +35,10 @@ format:
 test: setup
 	$(SWIFT) build --build-tests
 	Lab/test.sh
+
+test-faults: setup
+	$(SWIFT) build --build-tests
+	APUS_FAULTS=1 Lab/test.sh MigrationTests
 
 demo: build
 	KEEP=$(KEEP) Lab/demo.sh
