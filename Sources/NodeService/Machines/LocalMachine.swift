@@ -16,10 +16,6 @@ actor LocalMachine {
     private(set) var state: VMRunState
     /// Why it is in that state, when there is something to say.
     private(set) var note: String?
-    /// Since it last began to run here (`RESUME`), in microseconds since 1970.
-    private(set) var resumedAt: Int64?
-    /// When the guest last stopped (`STOP`), in microseconds since 1970.
-    private(set) var stoppedAt: Int64?
     private var watcher: Task<Void, Never>?
 
     private init(machine: VirtualMachine, process: MachineProcess, monitor: QMPClient, state: VMRunState, logger: Logger) {
@@ -50,10 +46,8 @@ actor LocalMachine {
     private func note(_ event: QMPEvent) {
         switch event.kind {
         case .stop:
-            stoppedAt = event.microsecondsSince1970
             if state == .running { state = .paused }
         case .resume:
-            resumedAt = event.microsecondsSince1970
             if state != .migrating { state = .running }
             note = nil
         case .blockIOError(let failure):
