@@ -72,7 +72,7 @@ let package = Package(
         .target(
             name: "NodeClient",
             dependencies: [
-                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
+                "ClusterAPI", "ClusterModel", "NodeIdentity", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: strict),
         .target(
@@ -81,8 +81,10 @@ let package = Package(
                 "ClusterAPI", "ClusterModel", "NodeIdentity", lifecycle, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
             ], swiftSettings: strict),
+
+        .target(
+            name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", logging], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
         .target(

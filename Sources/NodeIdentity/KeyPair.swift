@@ -12,6 +12,21 @@ public struct IssuedCertificate: Hashable, Sendable {
     public let keyPEM: String
     /// The last moment it is valid.
     public let expires: Date
+
+    /// As it came from the node that issued it. Whether it is in order is checked when a folder of it is loaded.
+    public init(authorityPEM: String, certificatePEM: String, keyPEM: String, expires: Date) {
+        self.authorityPEM = authorityPEM
+        self.certificatePEM = certificatePEM
+        self.keyPEM = keyPEM
+        self.expires = expires
+    }
+
+    /// The certificate's serial number, as ``Holder/serial`` has it.
+    public func serial() throws(IdentityError) -> String {
+        do { return try Certificate(pemEncoded: certificatePEM).serialText } catch {
+            throw .malformed(path: "an issued certificate", expected: "a certificate", reason: "\(error)")
+        }
+    }
 }
 
 /// A certificate with the private key that belongs to it.
@@ -31,6 +46,14 @@ func pem(_ certificate: Certificate) throws(IdentityError) -> String {
 }
 
 extension Certificate {
+    /// The serial number, hexadecimal.
+    var serialText: String {
+        serialNumber.bytes.map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+
     /// The first common name of the subject, as text.
     var commonName: String? { subject.firstValue(of: .RDNAttributeType.commonName) }
 

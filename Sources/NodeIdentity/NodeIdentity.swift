@@ -10,6 +10,12 @@ public struct NodeCredentials: Hashable, Sendable {
     /// For QEMU's memory streams, from the other root.
     public let stream: IssuedCertificate
 
+    public init(node: String, api: IssuedCertificate, stream: IssuedCertificate) {
+        self.node = node
+        self.api = api
+        self.stream = stream
+    }
+
     /// Writes the node's identity folder.
     ///
     /// Each file is replaced atomically, keys before certificates. A crash in between leaves a key without its certificate, which

@@ -1,0 +1,33 @@
+import ClusterModel
+import Foundation
+import NodeIdentity
+
+/// What a new cluster begins with, before it has a replicated configuration.
+public struct ClusterSeed: Hashable, Sendable {
+    public var id: UUID
+    public var name: ClusterName
+    public var createdAt: Date
+    public var members: [Member]
+    public var witness: Witness
+    public var authority: AuthorityFiles
+    /// 256 random bytes, as corosync-keygen(8) makes.
+    public var corosyncKey: Data
+
+    public struct Member: Hashable, Sendable {
+        public var id: NodeID
+        public var name: NodeName
+        public var addresses: NodeAddresses
+        public var apiPort: Int
+        /// Of its first certificate.
+        public var certificateSerial: String
+        public var certificateExpires: Date
+
+        public var address: NodeAddress { NodeAddress(name: name, cluster: addresses.cluster, migration: addresses.migration) }
+    }
+
+    public enum Witness: Hashable, Sendable {
+        case none
+        case disk(DiskID)
+        case share(String)
+    }
+}
