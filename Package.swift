@@ -50,11 +50,16 @@ let package = Package(
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
+        // No pkgConfig: Corosync's asks for -pthread by way of libqb, which SwiftPM refuses with a warning.
+        .systemLibrary(
+            name: "CCorosync",
+            providers: [.apt(["libcfg-dev", "libcmap-dev", "libcorosync-common-dev", "libcpg-dev", "libvotequorum-dev"])]),
         .systemLibrary(name: "CISCSI", providers: [.apt(["libiscsi-dev"])]),
         .target(name: "CPacketSocket"),
         .target(name: "CProcess"),
 
         // Clients.
+        .target(name: "Corosync", dependencies: ["CCorosync", "ClusterModel", subprocess], swiftSettings: strict),
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
