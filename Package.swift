@@ -118,6 +118,10 @@ let package = Package(
             name: "Bench", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", argumentParser, subprocess],
             swiftSettings: strict),
 
+        // Makes the client's calls from within a test node's network namespace.
+        .executableTarget(name: "CorosyncProbe", dependencies: ["Corosync"], path: "Tests/CorosyncProbe", swiftSettings: strict),
+        .testTarget(
+            name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
