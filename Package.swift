@@ -96,7 +96,8 @@ let package = Package(
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU", "QMP", "SCSI",
+                "ClusterAPI", "ClusterModel", "Corosync", "Forming", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU",
+                "QMP", "SCSI",
                 "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
@@ -112,7 +113,7 @@ let package = Package(
         .executableTarget(
             name: "apusd",
             dependencies: [
-                "ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
+                "ClusterModel", "Forming", "NodeIdentity", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),

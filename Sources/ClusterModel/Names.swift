@@ -63,10 +63,3 @@ public struct VMName: OperatorName {
     public init(unchecked rawValue: String) { self.rawValue = rawValue }
     public static var noun: String { "virtual machine name" }
 }
-
-/// The name of a cluster.
-public struct ClusterName: OperatorName {
-    public let rawValue: String
-    public init(unchecked rawValue: String) { self.rawValue = rawValue }
-    public static var noun: String { "cluster name" }
-}

@@ -64,8 +64,8 @@ public struct ClusterCreation: Sendable {
         guard request.tokens.count < mostNodes else { throw APIError(.invalid, "A cluster has at most \(mostNodes) nodes.") }
         var found: [NodeName: RemoteCandidate] = [:]
         for text in request.tokens {
-            let token: JoinToken
-            do { token = try JoinToken(text) } catch { throw APIError(.invalid, "\(error)") }
+            let token: NodeToken
+            do { token = try NodeToken(text) } catch { throw APIError(.invalid, "\(error)") }
             let candidate = try RemoteCandidate(token, founder: node, identity: identity)
             guard candidate.node != node else {
                 throw APIError(
@@ -118,11 +118,11 @@ public struct ClusterCreation: Sendable {
 
     private func form(_ progress: inout Progress) async throws -> String {
         let answers = try await prepare(&progress)
-        let choice: ClusterSeed.Witness
+        let choice: Witness
         do { choice = try FormationRules.witness(for: answers, choice: request.witness, force: request.force) } catch {
             throw APIError(.refused, error.description)
         }
-        await report("\(answers.count) nodes fit together; witness: \(Self.text(choice))")
+        await report("\(answers.count) nodes fit together; \(choice)")
 
         let (seed, credentials) = try found(answers.map(\.offer), witness: choice)
         let image = try founder.initialImage(of: seed)
@@ -160,13 +160,13 @@ public struct ClusterCreation: Sendable {
             guard offer.node == candidate.node else {
                 throw APIError(.refused, "The node with the token of \(candidate.node) calls itself \(offer.node). Make a new token there.")
             }
-            await report("\(offer.node): answers at \(offer.addresses.cluster)")
+            await report("\(offer.node): answers at \(offer.addresses.rings.first ?? "?")")
         }
         return answers
     }
 
     private func found(
-        _ offers: [JoinOffer], witness: ClusterSeed.Witness
+        _ offers: [JoinOffer], witness: Witness
     ) throws(APIError) -> (ClusterSeed, [NodeCredentials]) {
         let now = Date()
         do {
@@ -180,10 +180,10 @@ public struct ClusterCreation: Sendable {
                 members.append(
                     ClusterSeed.Member(
                         id: id, name: offer.node, addresses: offer.addresses, apiPort: offer.apiPort,
-                        certificateSerial: try issued.api.serial(), certificateExpires: issued.api.expires))
+                        certificate: try issued.api.facts))
             }
             let seed = ClusterSeed(
-                id: UUID(), name: request.name, createdAt: now, members: members, witness: witness, authority: try authority.files(),
+                id: UUID(), name: request.name, createdAt: now, members: members, witness: witness, authority: ClusterAuthority(try authority.files()),
                 corosyncKey: Data(JoinSecret.random(byteCount: 256)))
             return (seed, credentials)
         } catch { throw APIError(.failed, "The keys of cluster \(request.name) cannot be made: \(error)") }
@@ -258,19 +258,11 @@ public struct ClusterCreation: Sendable {
         }
         if let seed = progress.seed {
             do throws(APIError) { try await founder.clearWitness(of: seed) } catch {
-                leftovers.append("The witness \(Self.text(seed.witness)) was initialised and could not be cleared: \(error.message)")
+                leftovers.append("The \(seed.witness) was initialised and could not be cleared: \(error.message)")
             }
         }
         return leftovers
     }
 
     private func close() async { for candidate in candidates { await candidate.close() } }
-
-    static func text(_ witness: ClusterSeed.Witness) -> String {
-        switch witness {
-        case .none: "none"
-        case .disk(let id): "disk \(id)"
-        case .share(let path): "share \(path)"
-        }
-    }
 }

@@ -171,15 +171,15 @@ struct FormingSession: Hashable, Sendable, Codable {
 
 extension MembershipBundle {
     var credentials: NodeCredentials {
-        func certificate(_ files: CertificateFiles) -> IssuedCertificate {
-            IssuedCertificate(authorityPEM: files.authority, certificatePEM: files.certificate, keyPEM: files.key, expires: .distantFuture)
+        func certificate(_ files: CertificateFiles) -> CertificateWithKey {
+            CertificateWithKey(authorityPEM: files.authority, certificatePEM: files.certificate, keyPEM: files.key, expires: .distantFuture)
         }
         return NodeCredentials(node: node.rawValue, api: certificate(api), stream: certificate(stream))
     }
 }
 
 extension MembershipBundle.CertificateFiles {
-    init(_ issued: IssuedCertificate) {
+    init(_ issued: CertificateWithKey) {
         self.init(authority: issued.authorityPEM, certificate: issued.certificatePEM, key: issued.keyPEM)
     }
 }

@@ -1,6 +1,5 @@
 import ClusterModel
 import Foundation
-import NodeIdentity
 
 /// What a new cluster begins with, before it has a replicated configuration.
 public struct ClusterSeed: Hashable, Sendable {
@@ -9,7 +8,7 @@ public struct ClusterSeed: Hashable, Sendable {
     public var createdAt: Date
     public var members: [Member]
     public var witness: Witness
-    public var authority: AuthorityFiles
+    public var authority: ClusterAuthority
     /// 256 random bytes, as corosync-keygen(8) makes.
     public var corosyncKey: Data
 
@@ -19,15 +18,8 @@ public struct ClusterSeed: Hashable, Sendable {
         public var addresses: NodeAddresses
         public var apiPort: Int
         /// Of its first certificate.
-        public var certificateSerial: String
-        public var certificateExpires: Date
+        public var certificate: CertificateFacts
 
-        public var address: NodeAddress { NodeAddress(name: name, cluster: addresses.cluster, migration: addresses.migration) }
-    }
-
-    public enum Witness: Hashable, Sendable {
-        case none
-        case disk(DiskID)
-        case share(String)
+        public var address: NodeAddress { NodeAddress(name: name, cluster: addresses.rings.first ?? "", migration: addresses.migration) }
     }
 }

@@ -29,10 +29,10 @@ public enum FormationRules {
     /// - Returns: The witness of the new cluster.
     public static func witness(
         for answers: [Answer], choice: WitnessChoice, force: Bool
-    ) throws(Refused) -> ClusterSeed.Witness {
+    ) throws(Refused) -> Witness {
         var reasons = compatibility(answers)
         let offers = answers.map(\.offer)
-        var witness = ClusterSeed.Witness.none
+        var witness = Witness.none
         do throws(Refused) {
             witness = try chosenWitness(offers, choice, force)
         } catch { reasons += error.reasons }
@@ -91,8 +91,9 @@ public enum FormationRules {
         if let ours = first.corosyncVersion, let theirs = offer.corosyncVersion, release(ours) != release(theirs) {
             reasons.append("\(first.node) has corosync \(ours), \(offer.node) has \(theirs). Install the same release on both.")
         }
-        if (first.addresses.cluster2 == nil) != (offer.addresses.cluster2 == nil) {
-            let (with, without) = first.addresses.cluster2 == nil ? (offer.node, first.node) : (first.node, offer.node)
+        if first.addresses.rings.count != offer.addresses.rings.count {
+            let (with, without) =
+                first.addresses.rings.count < offer.addresses.rings.count ? (offer.node, first.node) : (first.node, offer.node)
             reasons.append(
                 "\(with) has a second cluster network, \(without) has none. Give each node addresses.cluster2 in its node.yaml, or none.")
         }
@@ -116,14 +117,14 @@ public enum FormationRules {
 
     // MARK: The witness
 
-    private static func chosenWitness(_ offers: [JoinOffer], _ choice: WitnessChoice, _ force: Bool) throws(Refused) -> ClusterSeed.Witness {
+    private static func chosenWitness(_ offers: [JoinOffer], _ choice: WitnessChoice, _ force: Bool) throws(Refused) -> Witness {
         switch choice {
         case .none: return .none
-        case .share(let path): return .share(path)
+        case .share(let path): return .fileShare(path: path)
         case .disk(let id):
             let disk = try seenByAll(id, offers)
             try check(disk, isNamed: true, force)
-            return .disk(id)
+            return .disk(id: id)
         case .auto:
             // An odd number decides by itself; a witness would make it even.
             guard offers.count % 2 == 0, let first = offers.first else { return .none }
@@ -139,7 +140,7 @@ public enum FormationRules {
                 ])
             }
             try check(common, isNamed: false, force)
-            return .disk(common.id)
+            return .disk(id: common.id)
         }
     }
 

@@ -33,14 +33,14 @@ struct LocalCandidate: JoinCandidate {
 /// Another node, known by its token.
 struct RemoteCandidate: JoinCandidate {
     let node: NodeName
-    private let token: JoinToken
+    private let token: NodeToken
     private let founder: NodeName
     /// Trusts the one certificate that the token names. Good until the node shows that of the cluster.
     private let pinned: NodeClient
     /// The certificates of the asking node in the new cluster. Usable once that has been activated.
     private let identity: String
 
-    init(_ token: JoinToken, founder: NodeName, identity: String) throws(APIError) {
+    init(_ token: NodeToken, founder: NodeName, identity: String) throws(APIError) {
         do { node = try NodeName(token.node) } catch { throw APIError(.invalid, "\(error)") }
         self.token = token
         self.founder = founder

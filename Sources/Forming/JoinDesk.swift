@@ -63,7 +63,7 @@ public actor JoinDesk {
     /// A new token's secret, good until `lifetime` has passed.
     public func makeSecret(lifetime: Duration) throws(APIError) -> [UInt8] {
         try requireFree()
-        let secret = JoinSecret.random(byteCount: JoinToken.secretByteCount)
+        let secret = JoinSecret.random(byteCount: NodeToken.secretByteCount)
         tokens.add(secret: secret, expires: .now + lifetime)
         return secret
     }

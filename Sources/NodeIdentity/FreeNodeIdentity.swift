@@ -1,6 +1,5 @@
 import Crypto
 import FoundationEssentials
-import SwiftASN1
 import X509
 
 /// The certificate of a node that belongs to no cluster: signed by itself, so that nobody but the holder of a token, which bears its
@@ -39,11 +38,9 @@ public struct FreeNodeIdentity: Hashable, Sendable {
     private init(_ pair: KeyPair) throws(IdentityError) {
         certificatePEM = try pair.certificatePEM()
         keyPEM = pair.keyPEM
-        var serializer = DER.Serializer()
-        do { try serializer.serialize(pair.certificate) } catch {
+        do { fingerprint = try pair.certificate.fingerprint() } catch {
             throw .cryptography(action: "encode a certificate", reason: "\(error)")
         }
-        fingerprint = Self.fingerprint(ofDER: serializer.serializedBytes)
     }
 
     /// SHA-256 of a certificate as TLS carries it.

@@ -4,7 +4,7 @@ import SwiftASN1
 import X509
 
 /// A certificate, its private key, and the authority that signed it; all as PEM text, ready for files.
-public struct IssuedCertificate: Hashable, Sendable {
+public struct CertificateWithKey: Hashable, Sendable {
     /// The certificate of the authority that signed ``certificatePEM``.
     public let authorityPEM: String
     public let certificatePEM: String
@@ -21,12 +21,20 @@ public struct IssuedCertificate: Hashable, Sendable {
         self.expires = expires
     }
 
-    /// The certificate's serial number, as ``Holder/serial`` has it.
-    public func serial() throws(IdentityError) -> String {
-        do { return try Certificate(pemEncoded: certificatePEM).serialText } catch {
-            throw .malformed(path: "an issued certificate", expected: "a certificate", reason: "\(error)")
-        }
+    /// What names the certificate: its serial number, as ``Holder/serial`` has it, and its SHA-256 fingerprint, hexadecimal.
+    public func names() throws(IdentityError) -> (serial: String, fingerprint: String) {
+        do {
+            let certificate = try Certificate(pemEncoded: certificatePEM)
+            return (certificate.serialText, hexadecimal(try certificate.fingerprint()))
+        } catch { throw .malformed(path: "an issued certificate", expected: "a certificate", reason: "\(error)") }
     }
+}
+
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { byte in
+        let digits = String(byte, radix: 16)
+        return digits.count == 1 ? "0" + digits : digits
+    }.joined()
 }
 
 /// A certificate with the private key that belongs to it.
@@ -47,11 +55,13 @@ func pem(_ certificate: Certificate) throws(IdentityError) -> String {
 
 extension Certificate {
     /// The serial number, hexadecimal.
-    var serialText: String {
-        serialNumber.bytes.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+    var serialText: String { hexadecimal(serialNumber.bytes) }
+
+    /// SHA-256 over its DER form.
+    func fingerprint() throws -> [UInt8] {
+        var serializer = DER.Serializer()
+        try serializer.serialize(self)
+        return Array(SHA256.hash(data: serializer.serializedBytes))
     }
 
     /// The first common name of the subject, as text.

@@ -90,7 +90,7 @@ extension NodeAddress: Described {
 extension NodeAddresses: Described {
     public static var schema: Schema {
         .object([
-            .init("cluster", .text()), .init("cluster2", .text(), optional: true, "of a second cluster network"), .init("migration", .text()),
+            .init("rings", .list(.text()), "one or two, on the cluster networks"), .init("migration", .text()),
         ])
     }
 }

@@ -3,7 +3,7 @@
 /// It names no cluster and no other node. Those stand in the replicated configuration, once the node has joined one.
 public struct NodeSettings: Hashable, Sendable, Codable {
     public var node: NodeName
-    public var addresses: NodeAddresses
+    public var addresses: LocalAddresses
     /// TCP port of the API on the first cluster address.
     public var apiPort: Int
     public var san: SANConfiguration?
@@ -16,7 +16,7 @@ public struct NodeSettings: Hashable, Sendable, Codable {
     public var incomingMigrations: Int
 
     public init(
-        node: NodeName, addresses: NodeAddresses, apiPort: Int = 7060, san: SANConfiguration? = nil,
+        node: NodeName, addresses: LocalAddresses, apiPort: Int = 7060, san: SANConfiguration? = nil,
         directories: NodeDirectories = NodeDirectories(), machineUser: String = "apus-qemu", outgoingMigrations: Int = 2,
         incomingMigrations: Int = 2
     ) {
@@ -33,9 +33,9 @@ public struct NodeSettings: Hashable, Sendable, Codable {
     /// Written by hand, so that a file need only say what differs from the defaults.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        let defaults = NodeSettings(node: try container.decode(NodeName.self, forKey: .node), addresses: NodeAddresses(cluster: "", migration: ""))
+        let defaults = NodeSettings(node: try container.decode(NodeName.self, forKey: .node), addresses: LocalAddresses(cluster: "", migration: ""))
         node = defaults.node
-        addresses = try container.decode(NodeAddresses.self, forKey: .addresses)
+        addresses = try container.decode(LocalAddresses.self, forKey: .addresses)
         apiPort = try container.decodeIfPresent(Int.self, forKey: .apiPort) ?? defaults.apiPort
         san = try container.decodeIfPresent(SANConfiguration.self, forKey: .san)
         directories = try container.decodeIfPresent(NodeDirectories.self, forKey: .directories) ?? defaults.directories
@@ -58,11 +58,11 @@ public struct NodeSettings: Hashable, Sendable, Codable {
     }
 }
 
-/// The IP addresses of a node, by network.
-public struct NodeAddresses: Hashable, Sendable, Codable {
-    /// On the cluster network: the API, and Corosync's first link.
+/// The IP addresses of a node, by network, as its administrator writes them.
+public struct LocalAddresses: Hashable, Sendable, Codable {
+    /// On the cluster network: the API, and Corosync's first ring.
     public var cluster: String
-    /// On a second cluster network: Corosync's second link. All nodes of a cluster have one, or none has.
+    /// On a second cluster network: Corosync's second ring. All nodes of a cluster have one, or none has.
     public var cluster2: String?
     /// On the migration network: memory streams.
     public var migration: String
@@ -71,8 +71,11 @@ public struct NodeAddresses: Hashable, Sendable, Codable {
         self.cluster2 = cluster2
         self.migration = migration
     }
+    /// As the cluster knows them.
+    public var shared: NodeAddresses { NodeAddresses(rings: [cluster] + (cluster2.map { [$0] } ?? []), migration: migration) }
+}
+
+extension NodeAddresses {
     /// Every one of them, in order, each once.
-    public var all: [String] {
-        [cluster, cluster2, migration].compactMap(\.self).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
-    }
+    public var all: [String] { (rings + [migration]).reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
 }

@@ -7,7 +7,7 @@ import Glibc
 /// It tells where the node is, which certificate it will show there, and a secret that proves who carries it saw the node's terminal.
 /// So neither side has to trust the network in between. Written as `apus1` followed by base32 (RFC 4648 section 6, lower case, no
 /// padding): one word for a double click, letters and digits only, the same in any case. The last four bytes are a checksum.
-public struct JoinToken: Hashable, Sendable {
+public struct NodeToken: Hashable, Sendable {
     /// The name the node says it bears.
     public var node: String
     /// IPv4 or IPv6 address on the cluster network.
