@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(
-  gcc libc6-dev libiscsi-dev                     # building, and the guest's programs
+  gcc libc6-dev libiscsi-dev libsqlite3-dev      # building, and the guest's programs
   qemu-system-x86 qemu-block-extra qemu-utils ovmf      # machines; block-extra has the iscsi driver
   tgt iproute2 util-linux passwd                 # the lab's SAN, networks and namespaces
   busybox-static cpio                            # the guest
