@@ -42,7 +42,9 @@ actor ProbeSession {
             device = nil
             try await connected().unregisterDevice(name)
         case "stale-vote": try await connected().poll(device: words[0], castsVote: true, for: RingID(representative: 1, sequence: 1))
-        case "info": return describe(try await connected().info(of: CorosyncNodeID(rawValue: try number(words, 0))))
+        case "info":
+            let limit = Duration.milliseconds(words.count > 1 ? try number(words, 1) as Int : 5_000)
+            return describe(try await connected().info(of: CorosyncNodeID(rawValue: try number(words, 0)), within: limit))
         case "set-expected": try await connected().setExpectedVotes(try number(words, 0))
         case "set-votes": try await connected().setVotes(try number(words, 1), of: CorosyncNodeID(rawValue: try number(words, 0)))
         case "map":

@@ -41,7 +41,10 @@ extension RealCorosync {
                 try cluster.node(3).start()
                 let mark = probes[0].mark
                 try await probes[2].ask("join g 10000")
-                try await probes[0].line("its return", after: mark) { $0.joined == ["3 joined"] && $0.members == [1, 2, 3] }
+                // It may have joined while it was still alone; then the two groups merge, and it comes with its node.
+                try await probes[0].line("its return", after: mark) {
+                    $0.members == [1, 2, 3] && ($0.joined == ["3 joined"] || $0.joined == ["3 nodeUp"])
+                }
 
                 // Order and count of everything, at the two that were there all the time.
                 try await probes[2].ask("leave")
@@ -89,7 +92,6 @@ extension RealCorosync {
         func deadlines() async throws {
             try await TestCluster.with(nodes: 2) { cluster in
                 let probe = try cluster.probe(1)
-                try await probe.ask("quiet")
                 try await probe.ask("join g")
                 // The token is lost for 0.6 s: the queue fills, and what does not fit is told as busy.
                 try cluster.node(2).signal(SIGSTOP)
@@ -98,20 +100,19 @@ extension RealCorosync {
                 #expect((storm.busy ?? 0) > 0 && (storm.sent ?? 0) > 0)
                 #expect((storm.busy ?? 0) + (storm.sent ?? 0) == 400)
                 // All that was taken is delivered, and nothing that was refused.
-                try await probe.line("a ring of two again") { $0.event == "ring" && $0.nodes == [1, 2] && $0.count ?? 0 > 0 }
                 try await probe.ask("send after", within: .seconds(10))
-                try await Task.sleep(for: .milliseconds(300))
+                try await probe.line("the message after the storm") { $0.text == "after" }
+                #expect(probe.lines().filter { $0.event == "message" && $0.bytes == 100_000 }.count == storm.sent)
                 try await probe.ask("leave")
-                #expect(try await probe.line("the end") { $0.event == "group-end" }.count == (storm.sent ?? 0) + 1)
 
                 try await probe.ask("join g")
+                try await probe.ask("quorum")
                 try cluster.node(1).signal(SIGSTOP)
                 let began = ContinuousClock.now
-                // Either the request still fits into the shared memory, or it is not answered.
-                for _ in 0..<3 { _ = try await probe.reply("send-size-within 500000 300") }
-                let reply = try await probe.reply("send-size-within 500000 300")
-                #expect(reply.ok == false)
-                #expect(reply.error?.contains("no answer") == true, "\(reply)")
+                // Messages go to a buffer until that is full; questions want an answer.
+                for _ in 0..<4 { _ = try await probe.reply("send-size-within 500000 300") }
+                #expect(try await probe.reply("send-size-within 500000 300").error?.contains("found Corosync busy") == true)
+                #expect(try await probe.reply("info 1 300").error?.contains("had no answer") == true)
                 #expect(ContinuousClock.now - began < .seconds(4))
                 try cluster.node(1).signal(SIGCONT)
             }
