@@ -18,6 +18,9 @@ actor ProbeSession {
         case "join": return try await join(words)
         case "send": try await joined().send(Array(words.joined(separator: " ").utf8), within: .seconds(5))
         case "send-size": try await joined().send([UInt8](repeating: 7, count: try number(words, 0)))
+        case "send-size-within":
+            try await joined().send([UInt8](repeating: 7, count: try number(words, 0)), within: .milliseconds(try number(words, 1) as Int))
+        case "storm": return try await storm(words)
         case "burst": return try await burst(words)
         case "quiet": printsMessages = false
         case "leave": await group?.leave()
@@ -39,7 +42,9 @@ actor ProbeSession {
             device = nil
             try await connected().unregisterDevice(name)
         case "stale-vote": try await connected().poll(device: words[0], castsVote: true, for: RingID(representative: 1, sequence: 1))
-        case "info": return describe(try await connected().info(of: CorosyncNodeID(rawValue: try number(words, 0))))
+        case "info":
+            let limit = Duration.milliseconds(words.count > 1 ? try number(words, 1) as Int : 5_000)
+            return describe(try await connected().info(of: CorosyncNodeID(rawValue: try number(words, 0)), within: limit))
         case "set-expected": try await connected().setExpectedVotes(try number(words, 0))
         case "set-votes": try await connected().setVotes(try number(words, 1), of: CorosyncNodeID(rawValue: try number(words, 0)))
         case "map":
@@ -82,6 +87,25 @@ actor ProbeSession {
         let padding = [UInt8](repeating: UInt8(ascii: "."), count: max(0, size - 16))
         for index in 0..<count { try await group.send(Array("\(index) ".utf8) + padding, within: .seconds(20)) }
         return ["sent": .number(count)]
+    }
+
+    /// Sends all at once, each with a deadline of its own; tells how many were taken and how many found Corosync busy.
+    private func storm(_ words: [String]) async throws -> [String: Report.Value] {
+        let count: Int = try number(words, 0), size: Int = try number(words, 1), limit: Int = try number(words, 2)
+        let group = try joined()
+        let message = [UInt8](repeating: 7, count: size)
+        let (sent, busy) = try await withThrowingTaskGroup(of: Bool.self) { tasks in
+            for _ in 0..<count {
+                tasks.addTask {
+                    do throws(CorosyncError) {
+                        try await group.send(message, within: .milliseconds(limit))
+                        return true
+                    } catch .busy { return false }
+                }
+            }
+            return try await tasks.reduce(into: (0, 0)) { $1 ? ($0.0 += 1) : ($0.1 += 1) }
+        }
+        return ["sent": .number(sent), "busy": .number(busy)]
     }
 
     private func connectVotequorum(_ words: [String]) async throws {

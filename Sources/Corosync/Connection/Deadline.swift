@@ -18,7 +18,7 @@ func withDeadline<Success: Sendable>(
             }
             let timer = Task {
                 // A little later than the work's own deadline, so that its better reason is the one that is told.
-                do { try await Task.sleep(until: deadline + .milliseconds(20), clock: .continuous) } catch { return }
+                do { try await Task.sleep(until: deadline + .milliseconds(100), clock: .continuous) } catch { return }
                 answer.give(.failure(.noAnswer(call: call, after: limit)))
             }
             answer.whenGiven {

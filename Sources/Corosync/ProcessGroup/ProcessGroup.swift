@@ -25,6 +25,16 @@ public actor ProcessGroup {
     private nonisolated let executor: QueueExecutor
     private nonisolated let outlet: EventOutlet<ProcessGroupEvent>
     private var state = State.opening
+    private var line: [WaitingMessage] = []
+    /// Exists while the first message in line waits to be tried again.
+    private var retry: Task<Void, Never>?
+
+    private struct WaitingMessage {
+        var bytes: [UInt8]
+        var limit: Duration
+        var deadline: ContinuousClock.Instant
+        var continuation: CheckedContinuation<Result<Void, CorosyncError>, Never>
+    }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -60,7 +70,7 @@ public actor ProcessGroup {
 
     /// Sends one message to all members. Returns when Corosync has taken it; it is delivered when it comes back as an event.
     ///
-    /// Messages of one caller that waits for each call keep their order; calls made side by side have none. During a change of
+    /// Messages of a caller that waits for each call keep their order; calls made side by side have none. During a change of
     /// membership Corosync may take a message and deliver it seconds later, so commands need deadlines of their own.
     /// - Throws: ``CorosyncError/busy(call:after:)`` when the queue stayed full: not sent. ``CorosyncError/noAnswer(call:after:)``
     ///   and ``CorosyncError/cancelled(call:)``: it may have been sent. ``CorosyncError/tooLarge(byteCount:limit:)``.
@@ -130,15 +140,55 @@ public actor ProcessGroup {
         }
     }
 
+    /// Waits in line: one message at a time is tried, so that many senders keep their order and do not crowd Corosync when it is busy.
     private func multicast(_ bytes: [UInt8], limit: Duration, until deadline: ContinuousClock.Instant) async throws(CorosyncError) {
-        try await retrying("cpg_mcast_joined", limit: limit, until: deadline) { () throws(CorosyncError) in
-            let handle = try self.handle("cpg_mcast_joined")
-            return bytes.withUnsafeBytes { buffer in
-                // libcpg only reads what the vector points to.
-                var vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
-                return cpg_mcast_joined(handle, CPG_TYPE_AGREED, &vector, 1)
-            }
+        let result: Result<Void, CorosyncError> = await withCheckedContinuation { continuation in
+            line.append(WaitingMessage(bytes: bytes, limit: limit, deadline: deadline, continuation: continuation))
+            if line.count == 1 { sendLine() }
         }
+        try result.get()
+    }
+
+    private func sendLine() {
+        while let next = line.first {
+            guard let result = attempt(next) else {
+                // Busy: those behind cannot do better.
+                expireLine()
+                guard !line.isEmpty else { return }
+                retry = Task {
+                    // A cancelled sleep would only be a shorter one.
+                    try? await Task.sleep(for: .milliseconds(1))
+                    sendLine()
+                }
+                return
+            }
+            line.removeFirst()
+            next.continuation.resume(returning: result)
+        }
+    }
+
+    /// Tells those whose time is over, wherever they stand.
+    private func expireLine() {
+        let now = ContinuousClock.now
+        let late = line.filter { $0.deadline <= now }
+        guard !late.isEmpty else { return }
+        line.removeAll { $0.deadline <= now }
+        for message in late { message.continuation.resume(returning: .failure(.busy(call: "cpg_mcast_joined", after: message.limit))) }
+    }
+
+    /// - Returns: nil when the message has to be tried again.
+    private func attempt(_ message: WaitingMessage) -> Result<Void, CorosyncError>? {
+        let call = "cpg_mcast_joined"
+        guard case .open(let handle, _) = state else { return .failure(.closed(call: call)) }
+        // Also when it waited behind others: a late message is worse than none.
+        guard ContinuousClock.now < message.deadline else { return .failure(.busy(call: call, after: message.limit)) }
+        let code = message.bytes.withUnsafeBytes { buffer in
+            // libcpg only reads what the vector points to.
+            var vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+            return cpg_mcast_joined(handle, CPG_TYPE_AGREED, &vector, 1)
+        }
+        if code == CS_ERR_TRY_AGAIN { return nil }
+        return code == CS_OK ? .success(()) : .failure(.refused(call: call, CorosyncCode(code)))
     }
 
     private func local() throws(CorosyncError) -> GroupMember {
@@ -149,7 +199,10 @@ public actor ProcessGroup {
 
     private func dispatch() {
         guard case .open(let handle, _) = state else { return }
-        let code = cpg_dispatch(handle, CS_DISPATCH_ALL)
+        // Not all there is: under a flood that has no end, and messages of our own wait on the same queue. What is left keeps the
+        // descriptor readable.
+        var code = CS_OK
+        for _ in 0..<128 where code == CS_OK { code = cpg_dispatch(handle, CS_DISPATCH_ONE_NONBLOCKING) }
         if let failure = outlet.failure {
             close(failure)
         } else if code != CS_OK && code != CS_ERR_TRY_AGAIN {
@@ -171,5 +224,7 @@ public actor ProcessGroup {
         if case .closed = state { return }
         state = .closed
         outlet.finish(reason.map(ProcessGroupEvent.lost))
+        retry?.cancel()
+        sendLine()
     }
 }
