@@ -77,6 +77,10 @@ public enum NodeConfigurationFile {
 public struct NodeConfigurationError: Error, CustomStringConvertible {
     public var file: String
     public var problem: String
+    public init(file: String, problem: String) {
+        self.file = file
+        self.problem = problem
+    }
     public var description: String { "\(file): \(problem)" }
 }
 
