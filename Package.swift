@@ -99,8 +99,8 @@ let package = Package(
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "Corosync", "Forming", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU",
-                "QMP", "SCSI",
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "MigrationRules", "NodeClient",
+                "NodeIdentity", "QEMU", "QMP", "SCSI",
                 "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
@@ -145,6 +145,12 @@ let package = Package(
             name: "NodeServerTests",
             dependencies: [
                 "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", argumentParser, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FormingTests",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", logging,
             ],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),

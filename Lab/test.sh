@@ -9,7 +9,7 @@ set -uo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 SWIFT=${SWIFT:-swift}
 # The quick ones first: what is wrong with a rule shows before a lab is built.
-targets=(ClusterModelTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests QMPTests NodeIdentityTests NodeServerTests ClusterStoreTests
+targets=(ClusterModelTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests QMPTests NodeIdentityTests NodeServerTests FormingTests ClusterStoreTests
   SwitchoverFramesTests SharedDisksTests QEMUTests LabTests MigrationTests)
 [ $# = 0 ] || targets=("$@")
 

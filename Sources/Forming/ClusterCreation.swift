@@ -183,7 +183,7 @@ public struct ClusterCreation: Sendable {
                         certificate: try issued.api.facts))
             }
             let seed = ClusterSeed(
-                id: UUID(), name: request.name, createdAt: now, members: members, witness: witness, authority: ClusterAuthority(try authority.files()),
+                id: UUID(), name: request.name, createdAt: now, requestedBy: nil, members: members, witness: witness, authority: ClusterAuthority(try authority.files()),
                 corosyncKey: Data(JoinSecret.random(byteCount: 256)))
             return (seed, credentials)
         } catch { throw APIError(.failed, "The keys of cluster \(request.name) cannot be made: \(error)") }

@@ -6,6 +6,8 @@ public struct ClusterSeed: Hashable, Sendable {
     public var id: UUID
     public var name: ClusterName
     public var createdAt: Date
+    /// Who asked for it, in words for the history.
+    public var requestedBy: String?
     public var members: [Member]
     public var witness: Witness
     public var authority: ClusterAuthority

@@ -93,7 +93,7 @@ struct Apusd: AsyncParsableCommand {
             cluster: member?.cluster.rawValue ?? "", nodes: member?.nodes ?? [own], identity: folder.identity)
         let seat = FormingSeat(
             settings: settings, folder: folder, shown: Shown(identity: identity), engine: CorosyncMembership(folder: folder),
-            founder: NewCluster())
+            founder: NewCluster(witness: nil))
         return (configuration, seat)
     }
 
