@@ -47,6 +47,7 @@ let package = Package(
         // Values, and rules over them: no clock, no randomness, no I/O.
         .target(name: "ClusterModel", swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
@@ -58,6 +59,7 @@ let package = Package(
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
+        .target(name: "Reservations", dependencies: ["SCSI"], swiftSettings: strict),
         .target(name: "SharedDisks", dependencies: ["ClusterModel", "SCSI"], swiftSettings: strict),
         .target(name: "VMDefinitions", dependencies: ["ClusterModel", yams], swiftSettings: strict),
         .target(name: "QEMU", dependencies: ["ClusterModel", "QMP", "CProcess", logging, subprocess], swiftSettings: strict),
@@ -85,6 +87,7 @@ let package = Package(
             ], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
+        .target(name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
@@ -114,11 +117,16 @@ let package = Package(
             swiftSettings: strict),
 
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
             name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
+        .testTarget(
+            name: "WitnessTests",
+            dependencies: ["ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess],
+            swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
