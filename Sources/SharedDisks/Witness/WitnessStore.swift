@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import SCSI
 
 /// Where a cluster keeps the witness's copy of its configuration and the heartbeats: a disk or a file share.
 ///
