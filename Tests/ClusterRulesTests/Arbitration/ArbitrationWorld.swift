@@ -224,7 +224,8 @@ struct ArbitrationWorld {
         switch effect {
         case .event(let event):
             nodes[id]?.events.append(event)
-            if case .took = event { nodes[id]?.tookIn = nodes[id]?.ring }
+            let ring = nodes[id]?.ring
+            if case .took = event { nodes[id]?.tookIn = ring }
         case .castVote(let vote, let ring):
             // Corosync refuses a poll with another ring's name.
             guard nodes[id]?.ring == ring else { return }
