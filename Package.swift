@@ -87,7 +87,8 @@ let package = Package(
             ], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
-        .target(name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
+        .target(
+            name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
@@ -122,11 +123,10 @@ let package = Package(
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
-            name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
-        .testTarget(
-            name: "WitnessTests",
-            dependencies: ["ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess],
-            swiftSettings: strict),
+            name: "SharedDisksTests",
+            dependencies: [
+                "ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess,
+            ], swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),

@@ -79,6 +79,8 @@ struct ArbitrationWorld {
         var hasSAN = true
         /// The node took the witness while it was in this ring.
         var tookIn: ArbitrationRing?
+        /// Its ring when the operation under way was decided.
+        var decidedIn: ArbitrationRing?
         var events: [ArbitrationEvent] = []
     }
     enum Event {
@@ -242,7 +244,7 @@ struct ArbitrationWorld {
         switch effect {
         case .event(let event):
             nodes[id]?.events.append(event)
-            let ring = nodes[id]?.ring
+            let ring = nodes[id]?.decidedIn
             if case .took = event { nodes[id]?.tookIn = ring }
         case .castVote(let vote, let ring):
             // Corosync refuses a poll with another ring's name.
@@ -267,6 +269,8 @@ struct ArbitrationWorld {
     }
 
     private mutating func begin(_ operation: ArbitrationOperation, _ number: UInt64, _ id: NodeID) {
+        let ring = nodes[id]?.ring
+        nodes[id]?.decidedIn = ring
         switch operation {
         case .openSession:
             guard nodes[id]?.hasSAN == true else {
