@@ -50,6 +50,7 @@ let package = Package(
         .target(name: "ClusterModel", swiftSettings: strict),
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
@@ -66,6 +67,7 @@ let package = Package(
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
+        .target(name: "Reservations", dependencies: ["SCSI"], swiftSettings: strict),
         .target(name: "SharedDisks", dependencies: ["ClusterModel", "SCSI"], swiftSettings: strict),
         .target(name: "ClusterStore", dependencies: ["ClusterModel", grdb], swiftSettings: strict),
         .target(name: "VMDefinitions", dependencies: ["ClusterModel", yams], swiftSettings: strict),
@@ -96,6 +98,8 @@ let package = Package(
             name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", logging], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
+        .target(
+            name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
@@ -137,6 +141,10 @@ let package = Package(
         .testTarget(
             name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", grdb, subprocess], swiftSettings: strict),
+            name: "SharedDisksTests",
+            dependencies: [
+                "ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess,
+            ], swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
