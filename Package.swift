@@ -52,11 +52,16 @@ let package = Package(
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
+        // No pkgConfig: Corosync's asks for -pthread by way of libqb, which SwiftPM refuses with a warning.
+        .systemLibrary(
+            name: "CCorosync",
+            providers: [.apt(["libcfg-dev", "libcmap-dev", "libcorosync-common-dev", "libcpg-dev", "libvotequorum-dev"])]),
         .systemLibrary(name: "CISCSI", providers: [.apt(["libiscsi-dev"])]),
         .target(name: "CPacketSocket"),
         .target(name: "CProcess"),
 
         // Clients.
+        .target(name: "Corosync", dependencies: ["CCorosync", "ClusterModel", subprocess], swiftSettings: strict),
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
@@ -116,6 +121,10 @@ let package = Package(
             name: "Bench", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", argumentParser, subprocess],
             swiftSettings: strict),
 
+        // Makes the client's calls from within a test node's network namespace.
+        .executableTarget(name: "CorosyncProbe", dependencies: ["Corosync"], path: "Tests/CorosyncProbe", swiftSettings: strict),
+        .testTarget(
+            name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),

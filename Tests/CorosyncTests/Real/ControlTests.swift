@@ -1,0 +1,133 @@
+import ClusterModel
+import Corosync
+import Foundation
+import Testing
+
+extension RealCorosync {
+    @Suite struct ControlTests {
+        @Test("Started and stopped by us: it outlives the starter, stops in order, and whoever was connected is told and comes back")
+        func process() async throws {
+            try await TestCluster.with(nodes: 1, configure: { $0.witness = nil }, starts: false) { cluster in
+                let starter = try cluster.probe(1)
+                #expect(try await starter.ask("state").state == "stopped")
+                let running = try #require(try await starter.ask("start", within: .seconds(25)).state)
+                #expect(running.hasPrefix("running as process"))
+                // Again: nothing to do.
+                #expect(try await starter.ask("start").state == running)
+                let probe = try cluster.probe(1)
+                try await probe.ask("join g")
+                try await probe.ask("quorum")
+                starter.end()
+                #expect(try await probe.ask("state").state == running)
+
+                let mark = probe.mark
+                try await probe.ask("stop", within: .seconds(25))
+                #expect(try await probe.ask("state").state == "stopped")
+                try await probe.line("lost", after: mark) { $0.event == "lost" }
+                try await probe.line("lost", after: mark) { $0.event == "quorum-lost" }
+                #expect(try await probe.reply("join g 300").error?.contains("No connection to Corosync within 0.3 seconds") == true)
+                #expect(try await probe.reply("info 1").ok == false)
+                // Stopped already: no error.
+                try await probe.ask("stop")
+
+                // Connecting waits for Corosync to come back.
+                try probe.tell("join g 15000")
+                let second = try cluster.probe(1)
+                try await second.ask("start", within: .seconds(25))
+                try await probe.line("the join", after: mark, within: .seconds(15)) { $0.reply == "join" && $0.ok == true }
+                try await probe.ask("quorum 15000")
+                // The map reconnects by itself.
+                #expect(try await probe.ask("value totem.cluster_name").value == "berlin")
+                try await probe.ask("stop", within: .seconds(25))
+                try await probe.ask("start", within: .seconds(25))
+                #expect(try await probe.ask("value totem.cluster_name").value == "berlin")
+
+                // A crash leaves the pid file; the lock on it does not lie.
+                let number = try #require(pid_t((try await probe.ask("state").state ?? "").split(separator: " ").last ?? ""))
+                kill(number, SIGKILL)
+                let deadline = ContinuousClock.now + .seconds(5)
+                while try await probe.ask("state").state != "stopped" {
+                    try #require(ContinuousClock.now < deadline)
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                try await probe.ask("start", within: .seconds(25))
+                try await probe.ask("stop", within: .seconds(25))
+            }
+        }
+
+        @Test("A Corosync that refuses its configuration says why")
+        func refusal() async throws {
+            try await TestCluster.with(nodes: 1, starts: false) { cluster in
+                let node = try cluster.node(1), probe = try cluster.probe(1)
+                try FileManager.default.removeItem(atPath: node.files.keyPath)
+                let error = try #require(try await probe.reply("start", within: .seconds(25)).error)
+                #expect(error.contains("Corosync did not start") && error.contains("authkey"), "\(error)")
+            }
+        }
+
+        @Test("A node is added while the others run; a file that is not usable never gets to Corosync, and one that did changes nothing")
+        func reload() async throws {
+            try await TestCluster.with(nodes: 2) { cluster in
+                let one = try await QuorumNode(1, in: cluster, vote: true), two = try await QuorumNode(2, in: cluster, vote: true)
+                try await one.expect(quorate: true, total: 3, "two nodes and a witness")
+                var larger = cluster.configuration
+                larger.version += 1
+                larger.nodes.append(.init(id: 3, name: NodeName(unchecked: "n3"), addresses: ["10.98.1.3"]))
+                for number in 1...2 { try cluster.node(number).files.write(larger) }
+                try await cluster.addNode(3, configuration: larger)
+                let mark = one.probe.mark
+                try await one.probe.ask("reload")
+                try await one.expect(quorate: true, total: 3, "expected votes rise at once")
+                #expect(try await two.probe.ask("info 2").expected == 4)
+                #expect(try await two.probe.ask("value totem.config_version").value == "8")
+                try cluster.node(3).start()
+                try await one.ring([1, 2, 3], after: mark)
+                let three = try await QuorumNode(3, in: cluster, vote: true)
+                try await three.expect(quorate: true, total: 4, "all present")
+
+                // What validation refuses.
+                var broken = larger
+                broken.version += 1
+                broken.nodes[2].addresses = ["10.98.1.2"]
+                #expect(throws: CorosyncFileError.self) { try cluster.node(1).files.write(broken) }
+                #expect(try cluster.node(1).files.content() == .ours(larger))
+                // What a hand could do.
+                let path = try cluster.node(1).files.configurationPath
+                let good = try String(contentsOfFile: path, encoding: .utf8)
+                try (good + "quorum {\n").write(toFile: path, atomically: false, encoding: .utf8)
+                #expect(try await one.probe.reply("reload").error?.contains("CS_ERR_INVALID_PARAM") == true)
+                try await one.expect(quorate: true, total: 4, "nothing has changed")
+                try cluster.node(1).files.write(larger, replacesDamaged: true)
+            }
+        }
+
+        @Test("Two links: one may be cut without a change of membership, and the statistics show it")
+        func links() async throws {
+            try await TestCluster.with(nodes: 2, links: 2) { cluster in
+                let probe = try cluster.probe(1)
+                try await probe.ask("quorum")
+                try await waitForLinks(probe, ["2/0 up", "2/1 up"])
+                try await cluster.cut(2, link: 0)
+                try await waitForLinks(probe, ["2/0 down", "2/1 up"])
+                try await Task.sleep(for: .milliseconds(700))
+                #expect(!probe.lines().contains { $0.event == "quorum-ring" && $0.nodes?.count == 1 })
+                try await cluster.heal(2, link: 0)
+                try await waitForLinks(probe, ["2/0 up", "2/1 up"])
+                #expect(try await probe.ask("value runtime.config.totem.token").value == "300")
+                let members = try await probe.ask("map runtime.members.2.").values ?? [:]
+                #expect(members["runtime.members.2.status"] == "joined")
+                #expect(try await probe.ask("value no.such.key").value == "none")
+            }
+        }
+
+        private func waitForLinks(_ probe: Probe, _ expected: [String]) async throws {
+            let deadline = ContinuousClock.now + .seconds(8)
+            while ContinuousClock.now < deadline {
+                let links = try await probe.ask("links").links ?? []
+                if links.map({ $0.split(separator: " ").prefix(2).joined(separator: " ") }) == expected { return }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            throw TestFailure("links never were \(expected): \(try await probe.ask("links").links ?? [])")
+        }
+    }
+}
