@@ -1,0 +1,53 @@
+import ClusterModel
+
+/// What became of one entry of the log.
+public enum EntryOutcome: Hashable, Sendable {
+    case applied([ClusterEffect])
+    /// Refused: only the place in the log moved on.
+    case rejected(CommandRejection)
+    /// The same request was applied or refused before; nothing was done.
+    case repeated
+}
+
+/// An entry that cannot be applied: nothing changed, and the node must not go on to the next one.
+public enum UnusableEntry: Error, Hashable, CustomStringConvertible {
+    case coding(ClusterCodingError)
+    case gap(expected: UInt64, found: UInt64)
+    /// The entry carries other votes than its command: it was made by something that does not follow the rules.
+    case votesDiffer(index: UInt64)
+
+    public var description: String {
+        switch self {
+        case .coding(let error): error.description
+        case .gap(let expected, let found):
+            "Entry \(found) of the log came where \(expected) was due. The node fetches the configuration from another one."
+        case .votesDiffer(let index):
+            "Entry \(index) of the log carries other votes than its command. The node stops here; report this."
+        }
+    }
+}
+
+/// Applies one committed entry: decodes it, ignores it if its request was seen, else applies its command.
+///
+/// However it ends, ``ClusterState/appliedIndex`` moves on, and ``ClusterState/votes`` is the table that the log counts with from
+/// this entry on: the log does not know whether a command was refused.
+///
+/// - Throws: ``UnusableEntry``; the state is untouched.
+public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(UnusableEntry) -> EntryOutcome {
+    guard entry.index == state.appliedIndex + 1 else { throw .gap(expected: state.appliedIndex + 1, found: entry.index) }
+    let proposal: CommandProposal
+    do { proposal = try ClusterCoding.proposal(from: entry.payload) } catch { throw .coding(error) }
+    guard entry.votes == proposal.command.votes else { throw .votesDiffer(index: entry.index) }
+
+    state.appliedIndex = entry.index
+    defer { if let votes = entry.votes { state.votes = votes } }
+
+    // A request is sent again after a ring change, and may then be in the log twice.
+    if let last = state.lastRequests[entry.request.node], last.incarnation == entry.request.incarnation, entry.request.number <= last.number {
+        return .repeated
+    }
+    state.lastRequests[entry.request.node] = RequestMark(incarnation: entry.request.incarnation, number: entry.request.number)
+    let place = CommandPlace(
+        index: entry.index, time: proposal.time, proposer: entry.request.node, requestedBy: proposal.requestedBy)
+    do { return .applied(try apply(proposal.command, at: place, to: &state)) } catch { return .rejected(error) }
+}
