@@ -66,6 +66,7 @@ let package = Package(
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
+        .target(name: "Reservations", dependencies: ["SCSI"], swiftSettings: strict),
         .target(name: "SharedDisks", dependencies: ["ClusterModel", "SCSI"], swiftSettings: strict),
         .target(name: "ClusterStore", dependencies: ["ClusterModel", grdb], swiftSettings: strict),
         .target(name: "VMDefinitions", dependencies: ["ClusterModel", yams], swiftSettings: strict),
@@ -94,6 +95,7 @@ let package = Package(
             ], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
+        .target(name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
@@ -134,6 +136,10 @@ let package = Package(
         .testTarget(
             name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", grdb, subprocess], swiftSettings: strict),
+        .testTarget(
+            name: "WitnessTests",
+            dependencies: ["ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess],
+            swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),

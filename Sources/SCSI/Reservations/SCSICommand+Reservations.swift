@@ -1,6 +1,8 @@
 extension SCSICommand {
     /// PERSISTENT RESERVE IN (SPC-4 6.15): 8 KiB hold the keys of a thousand nexuses.
-    public static let readKeys = reserveIn(0, "READ KEYS")
+    public static let readKeys = readKeys(byteCount: 8_192)
+    /// With room for another number of keys: eight bytes each, after eight bytes of header.
+    public static func readKeys(byteCount: UInt16) -> SCSICommand { reserveIn(0, "READ KEYS", byteCount: byteCount) }
     public static let readReservation = reserveIn(1, "READ RESERVATION")
     public static let reportReservationCapabilities = reserveIn(2, "REPORT CAPABILITIES")
     /// Not implemented by tgt 1.0, which answers ILLEGAL REQUEST.
@@ -25,8 +27,7 @@ extension SCSICommand {
         }
     }
 
-    private static func reserveIn(_ action: UInt8, _ name: String) -> SCSICommand {
-        let byteCount: UInt16 = 8_192
+    private static func reserveIn(_ action: UInt8, _ name: String, byteCount: UInt16 = 8_192) -> SCSICommand {
         var block: [UInt8] = [0x5e, action, 0, 0, 0, 0, 0]
         block.append(bigEndian: byteCount)
         block.append(0)

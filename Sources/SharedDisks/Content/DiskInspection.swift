@@ -9,6 +9,8 @@ struct DiskInspection: Sendable {
     var header: VolumeHeader?
     /// What the coordinator has to write again; the volume is whole nevertheless.
     var defects: [String] = []
+    /// The headers, if the disk has the partition table of a witness.
+    var witness: WitnessHeaderSlots?
 
     /// Both ends are read up to this far.
     static let endByteCount = 1 << 20
@@ -24,9 +26,13 @@ struct DiskInspection: Sendable {
         guard disk.byteCount >= VolumeLayout.smallestDisk else {
             return DiskInspection(content: withoutVolume(head: head, tail: tail, copies: nil, disk))
         }
-        let slots = VolumeHeaderSlots(
-            parsing: try await disk.read(byteOffset: VolumeLayout.metadataOffset, count: Int(VolumeLayout.stride) * 2))
+        // Both kinds of our disks have their headers in the same place.
+        let headers = try await disk.read(byteOffset: VolumeLayout.metadataOffset, count: Int(VolumeLayout.stride) * 2)
+        let slots = VolumeHeaderSlots(parsing: headers)
         let copies = try await disk.partitionTableCopies(head: head, tail: tail)
+        if copies.table?.isWitness == true {
+            return ofWitness(WitnessHeaderSlots(parsing: headers, diskByteCount: disk.byteCount))
+        }
         return judge(head: head, tail: tail, copies: copies, slots: slots, disk)
     }
 
@@ -82,6 +88,12 @@ struct DiskInspection: Sendable {
             }
         }
         return .empty
+    }
+
+    /// For everybody but the cluster whose witness it is this is a disk with somebody's data.
+    private static func ofWitness(_ witness: WitnessHeaderSlots) -> DiskInspection {
+        let whose = witness.header.map { " of the cluster \($0.clusterName) (\($0.cluster))" } ?? ""
+        return DiskInspection(content: .foreign("witness disk" + whose), witness: witness)
     }
 
     private static func describe(_ table: PartitionTable) -> String {

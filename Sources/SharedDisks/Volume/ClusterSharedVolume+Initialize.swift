@@ -36,7 +36,7 @@ extension ClusterSharedVolume {
 
 extension SharedDisk {
     /// Clears everything by which a disk is recognised.
-    fileprivate func clearMetadata() async throws(SharedDiskError) {
+    func clearMetadata() async throws(SharedDiskError) {
         let count = DiskInspection.endCount(of: self)
         let zeros = [UInt8](repeating: 0, count: count)
         try await write(byteOffset: VolumeLayout.metadataOffset, bytes: [UInt8](zeros.prefix(Int(VolumeLayout.stride) * 2)), durable: true)
