@@ -95,6 +95,8 @@ let package = Package(
             ], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
+        .target(
+            name: "Membership", dependencies: ["ClusterModel", "ClusterRules", "ClusterStore", "Corosync", logging], swiftSettings: strict),
         .target(name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "NodeService",
