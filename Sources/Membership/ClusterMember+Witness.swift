@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import Corosync
 import Logging
 
 /// The witness: opened as the configuration says, replaced when that changes.

@@ -157,7 +157,7 @@ public actor ClusterMember {
     }
 
     private func order(
-        _ command: ClusterCommand, _ requestedBy: String?, within limit: Duration, as event: (Proposal) -> LogEvent
+        _ command: ClusterCommand, _ requestedBy: String?, within limit: Duration, as event: (Proposal) -> ClusterRules.LogEvent
     ) async throws(MembershipError) -> [ClusterEffect] {
         let payload: [UInt8]
         do throws(ClusterCodingError) {
@@ -208,7 +208,7 @@ public actor ClusterMember {
     // MARK: The log
 
     /// Tells the log, and does what it wants. There is no suspension in here: nothing comes between an event and its effects.
-    func feed(_ event: LogEvent) {
+    func feed(_ event: ClusterRules.LogEvent) {
         for effect in log.handle(event, at: MonotonicClock.now) { perform(effect) }
     }
 

@@ -1,3 +1,6 @@
+import ClusterModel
+import Foundation
+
 /// What waits for one reader, in order. Whoever puts never waits; how much may pile up is bounded by the log, which has one write of each
 /// kind under way and refuses changes beyond its limits.
 ///
@@ -17,4 +20,9 @@ struct Mailbox<Item: Sendable>: Sendable {
 enum MonotonicClock {
     private static let start = ContinuousClock.now
     static var now: Duration { ContinuousClock.now - start }
+}
+
+extension WallTime {
+    /// By this node's clock, to the millisecond.
+    static var now: WallTime { WallTime(milliseconds: Int64((Date().timeIntervalSince1970 * 1_000).rounded(.down))) }
 }

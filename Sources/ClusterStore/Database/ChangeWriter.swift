@@ -12,7 +12,7 @@ struct ChangeWriter {
     mutating func make(_ change: DurableChange) throws {
         switch change {
         case .promise(let epoch): try promise(epoch)
-        case .adopt(let image): try adopt(image)
+        case .adopt(let image), .replace(let image): try adopt(image)
         case .append(let entries): try append(entries)
         case .commit(let index): try commit(index)
         case .snapshot(let state, let index): try snapshot(state, index: index)

@@ -154,7 +154,7 @@ extension DurableChange {
         switch self {
         case .promise, .commit: 0
         case .append(let entries): entries.reduce(0) { $0 + $1.payload.count + 128 }
-        case .adopt(let image): image.entries.reduce(image.snapshot.count) { $0 + $1.payload.count + 128 }
+        case .adopt(let image), .replace(let image): image.entries.reduce(image.snapshot.count) { $0 + $1.payload.count + 128 }
         case .snapshot(let state, _): state.count
         }
     }
