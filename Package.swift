@@ -122,7 +122,12 @@ let package = Package(
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
             name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
-        .testTarget(name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", grdb, subprocess], swiftSettings: strict),
+        // A process of its own, to be killed and traced by the tests.
+        .executableTarget(
+            name: "StoreWriter", dependencies: ["ClusterModel", "ClusterStore"], path: "Tests/StoreWriter", swiftSettings: strict),
+        .testTarget(
+            name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "StoreWriter", grdb, subprocess],
+            swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),
