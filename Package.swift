@@ -141,6 +141,11 @@ let package = Package(
         .testTarget(
             name: "WitnessTests",
             dependencies: ["ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess],
+        // A process of its own, to be killed and traced by the tests.
+        .executableTarget(
+            name: "StoreWriter", dependencies: ["ClusterModel", "ClusterStore"], path: "Tests/StoreWriter", swiftSettings: strict),
+        .testTarget(
+            name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "StoreWriter", grdb, subprocess],
             swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),

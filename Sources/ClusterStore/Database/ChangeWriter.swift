@@ -30,7 +30,8 @@ struct ChangeWriter {
             // A promise means to accept nothing of a lower epoch, so between a promise and its log nothing can be added.
             try require(
                 entry.epoch == position.replica.adopted && entry.epoch == position.replica.promised,
-                "entry \(entry.index) of epoch \(entry.epoch), with \(position.replica.adopted) adopted and \(position.replica.promised) promised")
+                "entry \(entry.index) of epoch \(entry.epoch), with \(position.replica.adopted) adopted and \(position.replica.promised) promised"
+            )
             try require(
                 entry.index == position.replica.lastIndex + 1 && entry.index <= UInt64(Int64.max),
                 "entry \(entry.index) after entry \(position.replica.lastIndex)")
