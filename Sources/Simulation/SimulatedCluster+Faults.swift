@@ -5,6 +5,8 @@ import ClusterRules
 public struct FaultPlan: Sendable {
     /// Milliseconds that a step takes at most.
     public var longestStep = 12
+    /// Of so many faults one happens: the higher, the longer the cluster runs between two.
+    public var calm = 4
     public var proposals = 600
     public var crashes = 60
     public var kills = 80
@@ -35,9 +37,12 @@ public struct FaultPlan: Sendable {
         witnessDamaged = weights[random.below(3)]
         proposals = [200, 600, 1000][random.below(3)]
         longestStep = [4, 12, 40][random.below(3)]
+        calm = [1, 4, 16][random.below(3)]
         changesVotes = random.chance(400)
         witnessReplaced = random.chance(200) ? 20 : 0
         forces = random.chance(100) ? 20 : 0
+        // Under other votes nobody may be left who remembers; then only an operator's order helps.
+        if changesVotes { lostMemories = 0 }
     }
     var isForced: Bool { forces > 0 }
 }
@@ -154,7 +159,7 @@ extension SimulatedCluster {
 
     private mutating func loseMemory(_ place: Int) {
         // One at a time: with two there may be nobody who remembers.
-        guard !nodes[place].isRunning, nodes.count > 1, nodes.indices.allSatisfy({ $0 == place || nodes[$0].disk.image != nil }) else { return }
+        guard !nodes[place].isRunning, nodes.count > (witness == nil ? 2 : 1), nodes.indices.allSatisfy({ $0 == place || nodes[$0].disk.image != nil }) else { return }
         if isTraced { note("\(nodes[place].id) loses its database") }
         nodes[place].disk.image = nil
     }
@@ -235,8 +240,9 @@ extension SimulatedCluster {
     }
     /// Another disk, initialised, takes the place of the witness. It has no vote until the table names it.
     private mutating func replaceWitness() {
-        guard let holder = witness?.holder else { return }
+        guard let holder = witness?.holder, retiredWitness == nil, nodes.count > 1 else { return }
         nextWitnessID += 1
+        retiredWitness = witness
         witness = SimulatedWitness(id: nextWitnessID)
         if isTraced { note("witness replaced by \(nextWitnessID)") }
         if nodes[place(of: holder)].isRunning { grantWitness(to: place(of: holder)) }
@@ -253,6 +259,11 @@ extension SimulatedCluster {
             startProcess(place)
         }
         reform([Array(nodes.indices)])
+        // A disk that still has the vote is plugged in again.
+        let newest = nodes.max { ($0.disk.image?.position ?? ReplicaPosition()).isBehind($1.disk.image?.position ?? ReplicaPosition()) }
+        if let retired = retiredWitness, newest?.log?.votes.witnessID == retired.id { witness = retired }
+        retiredWitness = nil
+        if let holder = witness?.holder, nodes[place(of: holder)].isRunning { grantWitness(to: place(of: holder)) }
         witness?.isReachable = true
         if let holder = witness?.holder, nodes[place(of: holder)].isRunning { return }
         if witness != nil { grantWitness(to: 0) }
@@ -274,9 +285,10 @@ extension SimulatedCluster {
     ///
     /// - Returns: False when it is not after so many steps.
     public mutating func settle(within steps: Int) -> Bool {
-        let proposals = plan.proposals
+        let before = plan
         plan.proposals = 0
-        defer { plan.proposals = proposals }
+        plan.longestStep = 4
+        defer { plan = before }
         for step in 0..<steps {
             self.step(faults: false)
             if checker.violation != nil { return false }
@@ -284,4 +296,8 @@ extension SimulatedCluster {
         }
         return isSettled
     }
+}
+
+extension ReplicaPosition {
+    func isBehind(_ other: ReplicaPosition) -> Bool { other.isAhead(of: self) }
 }

@@ -20,6 +20,7 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     var ringOf: [Int] = []
     var nextProcess: UInt32 = 1
     var nextWitnessID: UInt64 = 77
+    var retiredWitness: SimulatedWitness?
 
     /// A formed cluster: every node, and the witness, has one vote and the founding entry.
     public init(nodes count: Int, hasWitness: Bool, seed: UInt64, plan: FaultPlan = FaultPlan()) {
@@ -60,17 +61,29 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     /// Lets one thing happen.
     public mutating func step(faults: Bool = true) {
         now += .milliseconds(random.below(plan.longestStep))
-        let place = random.below(nodes.count)
         switch random.below(16) {
-        case 0, 1: sendNext(from: place)
-        case 2, 3, 4: receiveNext(at: place)
-        case 5, 6, 7, 8: deliverNext(to: place)
-        case 9, 10: finishDisk(of: place)
+        case 0, 1: if let place = some(where: { $0.isUp && !$0.outbox.isEmpty }) { sendNext(from: place) }
+        case 2, 3, 4:
+            let rings = rings
+            let ringOf = ringOf
+            if let place = some(where: { $0.isUp && rings[ringOf[Int($0.id.rawValue) - 1]].isBehind($0.id) }) { receiveNext(at: place) }
+        case 5, 6, 7, 8: if let place = some(where: { $0.isRunning && !$0.isHung && !$0.inbox.isEmpty }) { deliverNext(to: place) }
+        case 9, 10: if let place = some(where: { $0.disk.pending != nil }) { finishDisk(of: place) }
         case 11: finishWitness()
-        case 12, 13: if nodes[place].isRunning, !nodes[place].isHung { feed(.tick, to: place) }
-        case 14: if random.chance(plan.proposals) { proposeSomething(on: place) }
-        default: if faults { fault(on: place) }
+        case 12: if let place = some(where: { $0.isRunning && !$0.isHung }) { feed(.tick, to: place) }
+        case 13, 14: if random.chance(plan.proposals) { proposeSomething(on: random.below(nodes.count)) }
+        default: if faults, random.below(plan.calm) == 0 { fault(on: random.below(nodes.count)) }
         }
+    }
+
+    /// A node that can do something, if there is one: each step moves the world.
+    private mutating func some(where condition: (SimulatedNode<State>) -> Bool) -> Int? {
+        let start = random.below(nodes.count)
+        for offset in nodes.indices {
+            let place = (start + offset) % nodes.count
+            if condition(nodes[place]) { return place }
+        }
+        return nil
     }
 
     private mutating func sendNext(from place: Int) {
