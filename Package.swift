@@ -49,6 +49,7 @@ let package = Package(
         // Values, and rules over them: no clock, no randomness, no I/O.
         .target(name: "ClusterModel", swiftSettings: strict),
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
@@ -132,6 +133,7 @@ let package = Package(
             name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
