@@ -99,6 +99,7 @@ let package = Package(
         .target(
             name: "Membership", dependencies: ["ClusterModel", "ClusterRules", "ClusterStore", "Corosync", logging], swiftSettings: strict),
         .target(name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
+            name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
@@ -149,6 +150,10 @@ let package = Package(
         .testTarget(
             name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "StoreWriter", grdb, subprocess],
             swiftSettings: strict),
+            name: "SharedDisksTests",
+            dependencies: [
+                "ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess,
+            ], swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),

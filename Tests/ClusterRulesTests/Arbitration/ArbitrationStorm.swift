@@ -21,6 +21,7 @@ struct ArbitrationStorm {
             }
         }
         heal(&world)
+        world.isCalm = true
         if let found = world.run(for: .seconds(25)) { Issue.record("seed \(seed), healing: \(found)") }
         let holder = world.disk.holder?.key.node
         #expect(holder != nil, "seed \(seed): nobody holds the witness")

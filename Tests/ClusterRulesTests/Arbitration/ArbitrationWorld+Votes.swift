@@ -39,8 +39,9 @@ extension ArbitrationWorld {
                 }
                 // Who takes the witness has waited until nobody can still believe in the ring before.
                 for (taker, needs, other) in [(one, oneNeeds, two), (two, twoNeeds, one)] {
-                    let ring = taker == one ? first : second
-                    if needs, !ring.members.contains(other), nodes.values.contains(where: { $0.tookIn == ring }) {
+                    let (ring, otherRing) = taker == one ? (first, second) : (second, first)
+                    // A later ring is a merger that the taker is about to see.
+                    if needs, otherRing.sequence < ring.sequence, !ring.members.contains(other), nodes.values.contains(where: { $0.tookIn == ring }) {
                         return "node \(taker) counts the witness taken in its ring while node \(other) is quorate in another one"
                     }
                 }

@@ -69,6 +69,8 @@ struct ArbitrationWorld {
         /// The ring as this node's Corosync has it.
         var ring: ArbitrationRing?
         var ringAt: Duration = .zero
+        /// Since when the ring is not what the links say.
+        var disturbedAt: Duration?
         /// The vote Corosync counts: for which ring, and when it was polled.
         var polled: (ring: ArbitrationRing, isYes: Bool, at: Duration)?
         /// The service is stopped (SIGSTOP) until then; Corosync runs on.
@@ -77,12 +79,16 @@ struct ArbitrationWorld {
         var hasSAN = true
         /// The node took the witness while it was in this ring.
         var tookIn: ArbitrationRing?
+        /// Its ring when the operation under way was decided.
+        var decidedIn: ArbitrationRing?
         var events: [ArbitrationEvent] = []
     }
     enum Event {
         case wake(NodeID, life: Int)
         case step(NodeID, life: Int, Step)
         case ring(NodeID, ArbitrationRing)
+        /// The service hears of the ring that its Corosync has by now.
+        case tell(NodeID, life: Int)
     }
     /// The pieces of an operation, in the order in which the disk sees them.
     enum Step {
@@ -109,8 +115,9 @@ struct ArbitrationWorld {
     let mode: ArbitrationMode
     let timings: ArbitrationTimings
     static let cluster = UUID(uuid: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16))
-    /// How much later than others a component may notice that the old ring is gone.
-    var skew = 0...1_500
+    /// The disk is quick and does not lose answers.
+    var isCalm = false
+    static let longestNotice = Duration.milliseconds(2_200)
     var ids: [NodeID] { nodes.keys.sorted() }
 
     init(count: Int, seed: UInt64, mode: ArbitrationMode = .majority, timings: ArbitrationTimings = ArbitrationTimings()) {
@@ -137,7 +144,7 @@ struct ArbitrationWorld {
         node.polled = nil
         node.pausedUntil = .zero
         nodes[id] = node
-        if let ring = node.ring { schedule(.zero, .ring(id, ring)) }
+        schedule(.zero, .tell(id, life: lives[id, default: 0]))
         schedule(.milliseconds(1), .wake(id, life: lives[id, default: 0]))
     }
 
@@ -150,16 +157,26 @@ struct ArbitrationWorld {
     }
 
     /// Cuts and joins links. Each component finds out by itself, and all of its members install their ring together.
+    ///
+    /// However often the links change meanwhile, a node has left a ring that is no more within ``longestNotice``: Corosync's token and
+    /// consensus timeouts.
     mutating func connect(_ components: [Set<NodeID>]) {
         topology = components.filter { !$0.isEmpty }
         queue.removeAll { if case .ring = $0.event { true } else { false } }
         for component in topology {
             let members = component.filter { nodes[$0]?.isDown == false }
-            guard !members.isEmpty, members.contains(where: { nodes[$0]?.ring?.members != members }) else { continue }
+            for member in members.sorted() {
+                let isRight = nodes[member]?.ring?.members == members
+                let since = nodes[member]?.disturbedAt ?? now
+                nodes[member]?.disturbedAt = isRight ? nil : since
+            }
+            let disturbed = members.compactMap { nodes[$0]?.disturbedAt }
+            guard let first = disturbed.min() else { continue }
             nextRing += 1
             let ring = ArbitrationRing(representative: UInt32(nextRing), sequence: nextRing, members: members)
-            let notice = Duration.milliseconds(600) + random.milliseconds(skew)
-            for member in members { schedule(notice + random.milliseconds(0...20), .ring(member, ring)) }
+            let latest = max(first + Self.longestNotice - now, .milliseconds(5))
+            let notice = min(.milliseconds(600) + random.milliseconds(0...1_500), latest)
+            for member in members.sorted() { schedule(notice + random.milliseconds(0...20), .ring(member, ring)) }
         }
     }
 
@@ -192,7 +209,10 @@ struct ArbitrationWorld {
             guard nodes[id]?.isDown == false else { break }
             nodes[id]?.ring = ring
             nodes[id]?.ringAt = now
+            nodes[id]?.disturbedAt = nil
             deliver(.ring(ring), to: id)
+        case .tell(let id, let life):
+            if life == lives[id], let ring = nodes[id]?.ring { deliver(.ring(ring), to: id) }
         case .wake(let id, let life):
             guard life == lives[id], let node = nodes[id], !node.isDown else { break }
             if node.pausedUntil <= now, node.machine.nextWake <= now { deliver(.tick, to: id) }
@@ -208,7 +228,7 @@ struct ArbitrationWorld {
         if node.pausedUntil > now {
             // A stopped process finds it when it goes on.
             switch input {
-            case .ring(let ring): schedule(node.pausedUntil - now, .ring(id, ring))
+            case .ring: schedule(node.pausedUntil - now, .tell(id, life: lives[id, default: 0]))
             case .finished(let operation, let result):
                 schedule(node.pausedUntil - now, .step(id, life: lives[id, default: 0], .answer(id: operation, result)))
             default: break
@@ -224,7 +244,7 @@ struct ArbitrationWorld {
         switch effect {
         case .event(let event):
             nodes[id]?.events.append(event)
-            let ring = nodes[id]?.ring
+            let ring = nodes[id]?.decidedIn
             if case .took = event { nodes[id]?.tookIn = ring }
         case .castVote(let vote, let ring):
             // Corosync refuses a poll with another ring's name.
@@ -239,7 +259,7 @@ struct ArbitrationWorld {
     // MARK: The disk
 
     private mutating func latency() -> Duration {
-        if random.chance(1) { return random.milliseconds(100...1_200) }
+        if !isCalm, random.chance(1) { return random.milliseconds(100...1_200) }
         return random.milliseconds(0...8)
     }
 
@@ -249,6 +269,8 @@ struct ArbitrationWorld {
     }
 
     private mutating func begin(_ operation: ArbitrationOperation, _ number: UInt64, _ id: NodeID) {
+        let ring = nodes[id]?.ring
+        nodes[id]?.decidedIn = ring
         switch operation {
         case .openSession:
             guard nodes[id]?.hasSAN == true else {
@@ -292,7 +314,7 @@ struct ArbitrationWorld {
             let issued = now
             if let beat {
                 guard disk.mayWrite(session) else { return then(.answer(id: number, .excluded), of: id) }
-                if random.chance(1) {
+                if !isCalm, random.chance(1) {
                     // Accepted and slow: it lands later, whatever is preempted in the meantime.
                     schedule(random.milliseconds(50...2_500), .step(id, life: life, .lateWrite(beat)))
                     schedule(.milliseconds(1_000), .step(id, life: life, .answer(id: number, .failed)))
@@ -326,6 +348,6 @@ struct ArbitrationWorld {
         case .openSession, .observe: isDone = false
         }
         // Sometimes it is done and nobody hears of it.
-        then(.answer(id: number, random.chance(3) ? .failed : isDone ? .done : .conflict), of: id)
+        then(.answer(id: number, !isCalm && random.chance(3) ? .failed : isDone ? .done : .conflict), of: id)
     }
 }

@@ -38,6 +38,7 @@ final class TestSAN: Sendable {
     private let address: String
     private let control: Int
     private let daemon: Mutex<pid_t?> = Mutex(nil)
+    private let disks: Mutex<[Disk]> = Mutex([])
 
     private init(process: Int = Int(getpid()), number: Int = TestSAN.count.add(1, ordering: .relaxed).newValue) {
         namespace = "disks-\(process)-\(number)"
@@ -101,13 +102,32 @@ final class TestSAN: Sendable {
         try await Self.run("ip", "link", "set", link, "up")
         try await Self.run("ip", "-n", namespace, "address", "add", "\(host(1))/30", "dev", "san")
         for device in ["san", "lo"] { try await Self.run("ip", "-n", namespace, "link", "set", device, "up") }
+        for (index, disk) in disks.enumerated() {
+            guard FileManager.default.createFile(atPath: file(index + 1), contents: nil),
+                truncate(file(index + 1), off_t(disk.mebibytes) << 20) == 0
+            else { throw Failure(description: "cannot size \(file(index + 1))") }
+        }
+        self.disks.withLock { $0 = disks }
+        try await serve(disks)
+    }
+
+    /// The target dies and comes back: its disks are what they were, its sessions, registrations and reservations are gone.
+    func restartTarget() async throws {
+        if let pid = daemon.withLock({ $0.take() }) {
+            kill(pid, SIGKILL)
+            // The address is free again when the process is gone.
+            for _ in 0..<250 where kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(20)) }
+        }
+        for end in ["", ".lock"] { try? FileManager.default.removeItem(atPath: "/var/run/tgtd/socket.\(control)\(end)") }
+        try await serve(disks.withLock { $0 })
+    }
+
+    private func serve(_ disks: [Disk]) async throws {
         try startDaemon()
         try await waitForDaemon()
         try await administer("--mode", "target", "--op", "new", "--tid", "1", "-T", Self.targetName)
         for (index, disk) in disks.enumerated() {
             let lun = index + 1
-            guard FileManager.default.createFile(atPath: file(lun), contents: nil), truncate(file(lun), off_t(disk.mebibytes) << 20) == 0
-            else { throw Failure(description: "cannot size \(file(lun))") }
             try await administer(
                 "--mode", "logicalunit", "--op", "new", "--tid", "1", "--lun", "\(lun)", "-b", file(lun), "--bstype", "rdwr",
                 "--blocksize", "\(disk.blockByteCount)")
