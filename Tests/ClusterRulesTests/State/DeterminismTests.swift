@@ -87,7 +87,7 @@ struct DeterminismTests {
         case 10: return .setQuorumOptions(isDynamic: number == 1, secondsUntilStop: number == 2 ? -1 : 30)
         case 11, 12:
             let table = VoteTable(
-                version: UInt64.random(in: 1...8, using: &generator), nodes: [node: 1, other: number == 3 ? 0 : 1],
+                version: UInt64.random(in: 1...8, using: &generator), nodes: Dictionary([(node, 1), (other, number == 3 ? 0 : 1)], uniquingKeysWith: max),
                 witness: number == 4 ? 1 : 0)
             return number == 1 ? .recordForcedQuorum(table: table, nodes: [node, other], reason: "r") : .changeVotes(table: table, reason: "r")
         case 13: return .setWitness(witness: number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: Fixture.witnessDisk))

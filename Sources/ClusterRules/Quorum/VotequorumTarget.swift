@@ -1,0 +1,24 @@
+import ClusterModel
+
+/// What Corosync's votequorum should count with, so that it follows the log's votes.
+///
+/// The log's count decides; votequorum is a second gate that keeps Corosync's own users and a daemon that lags in step. Order of a
+/// change: committed in the log, then the file of every node is written, then Corosync reads it. A node that comes back alone with an
+/// old file may be quorate by that file; it still runs nothing, because no epoch of the log opens for it.
+public struct VotequorumTarget: Hashable, Sendable {
+    /// `nodelist.node.quorum_votes` of each member.
+    public var nodeVotes: [NodeID: Int]
+    /// `quorum.expected_votes`: node votes, and the device's if it is to be counted.
+    public var expectedVotes: Int
+    /// `quorum.device.votes`. The section cannot change while Corosync runs (votequorum(5)), so it stays for as long as there is a witness.
+    public var deviceVotes: Int
+    /// Whether the node service may poll "yes" at all; with false the device's vote is never added.
+    public var isDeviceCounted: Bool
+
+    public init(of state: ClusterState) {
+        nodeVotes = Dictionary(state.nodes.keys.map { ($0, state.votes.nodes[$0, default: 0]) }, uniquingKeysWith: max)
+        deviceVotes = state.witness.witness == .none ? 0 : 1
+        isDeviceCounted = deviceVotes > 0 && state.votes.witness > 0
+        expectedVotes = nodeVotes.values.reduce(0, +) + (isDeviceCounted ? deviceVotes : 0)
+    }
+}
