@@ -49,8 +49,8 @@ let package = Package(
         // Values, and rules over them: no clock, no randomness, no I/O.
         .target(name: "ClusterModel", swiftSettings: strict),
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
-        .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
@@ -101,11 +101,14 @@ let package = Package(
         .target(
             name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
+            name: "Membership",
+            dependencies: ["ClusterModel", "ClusterRules", "ClusterStore", "Corosync", "SharedDisks", "Witness", logging],
+            swiftSettings: strict),
+        .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "SCSI",
-                "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership", "MigrationRules", "NodeClient",
+                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.
@@ -139,12 +142,16 @@ let package = Package(
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
-            name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
-        .testTarget(name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", grdb, subprocess], swiftSettings: strict),
             name: "SharedDisksTests",
             dependencies: [
                 "ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess,
             ], swiftSettings: strict),
+        // A process of its own, to be killed and traced by the tests.
+        .executableTarget(
+            name: "StoreWriter", dependencies: ["ClusterModel", "ClusterStore"], path: "Tests/StoreWriter", swiftSettings: strict),
+        .testTarget(
+            name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "StoreWriter", grdb, subprocess],
+            swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),

@@ -7,10 +7,11 @@ set -euo pipefail
 packages=(
   gcc libc6-dev libiscsi-dev libsqlite3-dev      # building, and the guest's programs
   qemu-system-x86 qemu-block-extra qemu-utils ovmf      # machines; block-extra has the iscsi driver
+  corosync libcfg-dev libcmap-dev libcorosync-common-dev libcpg-dev libvotequorum-dev      # membership; its client libraries
   tgt iproute2 util-linux passwd                 # the lab's SAN, networks and namespaces
   busybox-static cpio                            # the guest
   syslinux syslinux-common syslinux-efi mtools dosfstools      # the guest's disk image
-  gdisk openssl                                  # tests read what we write with other people's programs
+  gdisk openssl strace                           # tests read what we write with other people's programs
 )
 case ${1:-} in
   '') ;;
@@ -42,6 +43,11 @@ if [ ${#missing[@]} != 0 ] || [ $lists = 0 ]; then
   if [ $lists = 0 ] || { echo "make setup: installing ${missing[*]}"; ! "${install[@]}" >"$log" 2>&1; }; then
     timeout 300 apt-get -qq update >"$log" 2>&1 || die "cannot fetch Debian's package lists; is there a network? $(tail -3 "$log")"
     [ ${#missing[@]} = 0 ] || "${install[@]}" >"$log" 2>&1 || die "cannot install ${missing[*]}: $(tail -3 "$log")"
+  fi
+  # Debian starts Corosync with an example configuration, and at every boot; on a lab host each node has its own.
+  if [[ " ${missing[*]} " == *" corosync "* ]]; then
+    if [ -d /run/systemd/system ]; then systemctl -q disable --now corosync || die "cannot stop the host's own corosync"
+    elif [ -x /etc/init.d/corosync ]; then timeout 30 /etc/init.d/corosync stop >"$log" 2>&1 || die "cannot stop the host's own corosync: $(tail -3 "$log")"; fi
   fi
   # Debian starts a tgtd of its own where there is systemd; the lab runs its own, and two must not share the default port.
   if [ -d /run/systemd/system ] && [[ " ${missing[*]} " == *" tgt "* ]]; then systemctl -q disable --now tgt || :; fi

@@ -95,7 +95,7 @@ public actor ConfigurationStore {
     }
 
     /// Brings the log into the database's file, so that the log begins anew.
-    private func writeBack() {
+    func writeBack() {
         checkpoint = nil
         guard var database = open else { return }
         do throws(StoreError) {

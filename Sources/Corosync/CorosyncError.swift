@@ -12,6 +12,8 @@ public enum CorosyncError: Error, Hashable, Sendable, CustomStringConvertible {
     case readerTooSlow(waitingEvents: Int)
     /// The vote was meant for a ring that is over.
     case staleRing(RingID)
+    /// Corosync runs with its quorum device switched off, because the votes in corosync.conf contradict each other.
+    case deviceDisabled(String)
     case invalidName(String)
     case closed(call: String)
     case cancelled(call: String)
@@ -28,6 +30,9 @@ public enum CorosyncError: Error, Hashable, Sendable, CustomStringConvertible {
         case .readerTooSlow(let count):
             "\(count) events of Corosync were waiting to be read, so the connection was given up. This node is overloaded; connect again."
         case .staleRing(let ring): "The vote for ring \(ring) came too late: the membership has changed. Vote for the new ring."
+        case .deviceDisabled(let name):
+            "Corosync takes no vote of the quorum device \(name): device votes and expected_votes in corosync.conf do not fit together, "
+                + "as its log says. Write a file where the nodes have at least two votes and reload it."
         case .invalidName(let name): "\"\(name)\" cannot be a name for Corosync: use 1 to 127 bytes without a zero."
         case .closed(let call): "\(call) was called on a connection that is closed."
         case .cancelled(let call): "\(call) was cancelled."

@@ -52,7 +52,9 @@ actor ProbeSession {
             return ["values": .map(try await self.map.values(prefix: words[0], in: map).mapValues(\.description))]
         case "value": return ["value": .string(try await map.value(words[0]).map { "\($0)" } ?? "none")]
         case "links":
-            return ["links": .strings(try await map.links().map { "\($0.node)/\($0.link) \($0.isConnected ? "up" : "down") mtu \($0.mtu)" })]
+            return [
+                "links": .strings(try await map.links().map { "\($0.node)/\($0.link) \($0.isConnected ? "up" : "down") mtu \($0.mtu)" })
+            ]
         case "reload": try await control.reload()
         case "node": return ["node": .number(Int(try await control.localNode().rawValue))]
         case "kill-node": try await control.kill(CorosyncNodeID(rawValue: try number(words, 0)), reason: "a test")
@@ -82,7 +84,8 @@ actor ProbeSession {
 
     /// Sends messages numbered from 0 as fast as they are taken.
     private func burst(_ words: [String]) async throws -> [String: Report.Value] {
-        let count: Int = try number(words, 0), size: Int = words.count > 1 ? try number(words, 1) : 64
+        let count: Int = try number(words, 0)
+        let size: Int = words.count > 1 ? try number(words, 1) : 64
         let group = try joined()
         let padding = [UInt8](repeating: UInt8(ascii: "."), count: max(0, size - 16))
         for index in 0..<count { try await group.send(Array("\(index) ".utf8) + padding, within: .seconds(20)) }
@@ -91,7 +94,9 @@ actor ProbeSession {
 
     /// Sends all at once, each with a deadline of its own; tells how many were taken and how many found Corosync busy.
     private func storm(_ words: [String]) async throws -> [String: Report.Value] {
-        let count: Int = try number(words, 0), size: Int = try number(words, 1), limit: Int = try number(words, 2)
+        let count: Int = try number(words, 0)
+        let size: Int = try number(words, 1)
+        let limit: Int = try number(words, 2)
         let group = try joined()
         let message = [UInt8](repeating: 7, count: size)
         let (sent, busy) = try await withThrowingTaskGroup(of: Bool.self) { tasks in
@@ -103,7 +108,7 @@ actor ProbeSession {
                     } catch .busy { return false }
                 }
             }
-            return try await tasks.reduce(into: (0, 0)) { $1 ? ($0.0 += 1) : ($0.1 += 1) }
+            return try await tasks.reduce((0, 0)) { counts, isSent in isSent ? (counts.0 + 1, counts.1) : (counts.0, counts.1 + 1) }
         }
         return ["sent": .number(sent), "busy": .number(busy)]
     }

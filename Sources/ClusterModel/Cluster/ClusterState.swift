@@ -43,6 +43,8 @@ public struct ClusterState: Hashable, Sendable, Codable {
     public var lastRequests: [NodeID: RequestMark]
     /// The last entry of the log that this state contains.
     public var appliedIndex: UInt64
+    /// The entry that last changed what corosync.conf says: nodes, rings, votes. It is the version of that file.
+    public var membershipVersion: UInt64
 
     /// The state before the first entry.
     public init() {
@@ -62,6 +64,7 @@ public struct ClusterState: Hashable, Sendable, Codable {
         lastEventID = 0
         lastRequests = [:]
         appliedIndex = 0
+        membershipVersion = 0
     }
 
     /// The node that decides for the cluster and writes volume metadata: the lowest number among the nodes that are up.

@@ -54,5 +54,6 @@ extension DifferenceHash {
             combine(UInt64(node.rawValue))
             combine(UInt64(bitPattern: Int64(votes)))
         }
+        if table.witnessID != 0 { combine(table.witnessID) }
     }
 }

@@ -96,6 +96,8 @@ public enum DurableChange: Hashable, Sendable {
     case promise(epoch: UInt64)
     /// Take over a log: it replaces what is there from the first entry that differs, and the epoch with it.
     case adopt(ReplicaImage)
+    /// Like ``adopt(_:)``, but this log may lack what was committed here: the other side was made to go on by an operator's order.
+    case replace(ReplicaImage)
     /// Add entries at the end.
     case append([LogEntry])
     /// Everything up to here is committed. Need not be synced: it only saves work after a restart.

@@ -6,11 +6,15 @@ public struct VoteTable: Hashable, Sendable, Codable {
     public var nodes: [NodeID: Int]
     /// Votes of the witness; zero when there is none.
     public var witness: Int
+    /// Which witness has them: the number drawn at random when it was initialised. Another disk, or the same one initialised anew, has
+    /// another number and so no vote: it would not know what was acknowledged. Zero when there is none.
+    public var witnessID: UInt64
 
-    public init(version: UInt64 = 1, nodes: [NodeID: Int], witness: Int) {
+    public init(version: UInt64 = 1, nodes: [NodeID: Int], witness: Int, witnessID: UInt64 = 0) {
         self.version = version
         self.nodes = nodes
         self.witness = witness
+        self.witnessID = witnessID
     }
 
     /// All votes there are.

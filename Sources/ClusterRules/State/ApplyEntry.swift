@@ -39,8 +39,12 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     do { proposal = try ClusterCoding.proposal(from: entry.payload) } catch { throw .coding(error) }
     guard entry.votes == proposal.command.votes else { throw .votesDiffer(index: entry.index) }
 
+    let before = MembershipFile(of: state)
     state.appliedIndex = entry.index
-    defer { if let votes = entry.votes { state.votes = votes } }
+    defer {
+        if let votes = entry.votes { state.votes = votes }
+        if MembershipFile(of: state) != before { state.membershipVersion = entry.index }
+    }
 
     // A request is sent again after a ring change, and may then be in the log twice.
     if let last = state.lastRequests[entry.request.node], last.incarnation == entry.request.incarnation, entry.request.number <= last.number {
@@ -50,4 +54,21 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     let place = CommandPlace(
         index: entry.index, time: proposal.time, proposer: entry.request.node, requestedBy: proposal.requestedBy)
     do { return .applied(try apply(proposal.command, at: place, to: &state)) } catch { return .rejected(error) }
+}
+
+/// What Corosync's configuration file says of a state.
+private struct MembershipFile: Equatable {
+    var nodes: [NodeID: [String]]
+    var names: [NodeID: NodeName]
+    var votes: [NodeID: Int]
+    var witness: Witness
+    var witnessVotes: Int
+
+    init(of state: ClusterState) {
+        nodes = state.nodes.mapValues(\.addresses.rings)
+        names = state.nodes.mapValues(\.name)
+        votes = state.votes.nodes
+        witness = state.witness.witness
+        witnessVotes = state.votes.witness
+    }
 }

@@ -12,7 +12,7 @@ struct ChangeWriter {
     mutating func make(_ change: DurableChange) throws {
         switch change {
         case .promise(let epoch): try promise(epoch)
-        case .adopt(let image): try adopt(image)
+        case .adopt(let image), .replace(let image): try adopt(image)
         case .append(let entries): try append(entries)
         case .commit(let index): try commit(index)
         case .snapshot(let state, let index): try snapshot(state, index: index)
@@ -30,7 +30,8 @@ struct ChangeWriter {
             // A promise means to accept nothing of a lower epoch, so between a promise and its log nothing can be added.
             try require(
                 entry.epoch == position.replica.adopted && entry.epoch == position.replica.promised,
-                "entry \(entry.index) of epoch \(entry.epoch), with \(position.replica.adopted) adopted and \(position.replica.promised) promised")
+                "entry \(entry.index) of epoch \(entry.epoch), with \(position.replica.adopted) adopted and \(position.replica.promised) promised"
+            )
             try require(
                 entry.index == position.replica.lastIndex + 1 && entry.index <= UInt64(Int64.max),
                 "entry \(entry.index) after entry \(position.replica.lastIndex)")

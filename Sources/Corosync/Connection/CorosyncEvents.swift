@@ -68,6 +68,9 @@ final class EventOutlet<Event: Sendable>: Sendable {
         self.limits = limits
     }
 
+    // A connection that was dropped without being closed: its reader must not wait for ever.
+    deinit { continuation.finish() }
+
     /// Set once an event did not fit; from then on nothing more is delivered.
     var failure: CorosyncError? { overflow.withLock { $0 } }
 

@@ -39,7 +39,8 @@ struct ConfigurationSection: Hashable {
                 guard open.count <= maximumDepth else { throw Problem(line: number, text: "Sections are nested too deeply.") }
                 open.append(ConfigurationSection(name: String(line.dropLast().trimmingSpaces), line: number))
             } else if let colon = line.firstIndex(of: ":") {
-                let key = line[..<colon].trimmingSpaces, value = line[line.index(after: colon)...].trimmingSpaces
+                let key = line[..<colon].trimmingSpaces
+                let value = line[line.index(after: colon)...].trimmingSpaces
                 open[open.count - 1].entries.append(Entry(key: String(key), value: String(value), line: number))
             } else {
                 throw Problem(line: number, text: "This is neither \"key: value\" nor a section.")

@@ -28,7 +28,9 @@ extension CorosyncConfiguration {
         guard let id = UUID(uuidString: String(firstLine.dropFirst(Self.marker.count))) else {
             throw .damaged(line: 1, "The cluster's UUID is missing.")
         }
-        let totem = try Reader(file, "totem"), quorum = try Reader(file, "quorum"), list = try Reader(file, "nodelist")
+        let totem = try Reader(file, "totem")
+        let quorum = try Reader(file, "quorum")
+        let list = try Reader(file, "nodelist")
         let logging = try Reader(file, "logging")
         var nodes: [Node] = []
         for section in list.section.all("node") { nodes.append(try Self.node(Reader(section))) }

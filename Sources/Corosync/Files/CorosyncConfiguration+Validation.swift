@@ -19,7 +19,9 @@ extension CorosyncConfiguration {
         if version == 0 { problems.append("The configuration version must be 1 or more.") }
         for (what, path) in [("key file", keyFile), ("log file", logFile)] {
             // A path ends up behind "key: " on one line.
-            if !path.hasPrefix("/") || path.utf8.count > 255 || path.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f || $0 == 0x7b || $0 == 0x7d }) {
+            if !path.hasPrefix("/") || path.utf8.count > 255
+                || path.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f || $0 == 0x7b || $0 == 0x7d })
+            {
                 problems.append("The \(what) \"\(path)\" must be an absolute path without spaces and braces.")
             }
         }
@@ -57,7 +59,8 @@ extension CorosyncConfiguration {
             for node in nodes where node.addresses.indices.contains(link) {
                 let text = node.addresses[link]
                 guard let address = IPAddress(text) else {
-                    problems.append("\"\(text)\" of node \(node.name) is no IP address. Names are not used: they need a name server at boot.")
+                    problems.append(
+                        "\"\(text)\" of node \(node.name) is no IP address. Names are not used: they need a name server at boot.")
                     continue
                 }
                 families.insert(address.family)
@@ -65,7 +68,8 @@ extension CorosyncConfiguration {
                     problems.append("The address \(text) of node \(node.name) \(reason).")
                 }
                 if let other = users.updateValue(node.name, forKey: address) {
-                    problems.append("The address \(text) is used by \(other == node.name ? "\(other) twice" : "\(other) and \(node.name)").")
+                    problems.append(
+                        "The address \(text) is used by \(other == node.name ? "\(other) twice" : "\(other) and \(node.name)").")
                 }
             }
             if families.count > 1 { problems.append("The addresses of link \(link) must be all IPv4 or all IPv6.") }
@@ -78,6 +82,11 @@ extension CorosyncConfiguration {
         for node in nodes where node.votes > 255 { problems.append("Node \(node.name) has \(node.votes) votes; 0 to 255 make sense.") }
         if let witness {
             if !(1...255).contains(witness.votes) { problems.append("The witness has \(witness.votes) votes; 1 to 255 make sense.") }
+            // Measured with 3.1.7: it refuses to start (exit code 20); after a reload it runs on with the device disabled, and every poll
+            // is answered with CS_ERR_ACCESS.
+            if expectedVotes < UInt64(witness.votes) + 2 {
+                problems.append("With a witness the nodes must have at least two votes together; Corosync takes no less.")
+            }
             if !(500...300_000).contains(witness.timeout.milliseconds) {
                 problems.append("The witness's timeout must be between 0.5 s and 300 s.")
             }
@@ -101,6 +110,9 @@ extension CorosyncConfiguration {
             problems.append("The links' ping timeout must be between 0.6 s and 60 s: knet looks every 0.2 s, and with less links flap.")
         } else if timing.pingTimeout < timing.pingInterval * 2 {
             problems.append("The links' ping timeout must be at least twice the interval.")
+        } else if linkCount > 1, timing.pingTimeout >= timing.token {
+            // Measured with a token of 0.3 s and a ping timeout of 0.8 s: the node was lost before knet changed to the other link.
+            problems.append("With two links their ping timeout must be below the token timeout, or one lost link costs the membership.")
         }
         return problems
     }

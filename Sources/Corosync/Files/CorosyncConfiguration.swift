@@ -27,7 +27,8 @@ public struct CorosyncConfiguration: Hashable, Sendable {
         public var token: Duration = .milliseconds(1_000)
         public var tokenCoefficient: Duration = .milliseconds(100)
         public var pingInterval: Duration = .milliseconds(200)
-        /// knet looks at its links every 200 ms; less than three times that makes them flap.
+        /// knet looks at its links every 200 ms; less than three times that makes them flap. A link that came up a few seconds ago is
+        /// given up only after up to 2.6 s, a settled one after 1 s.
         public var pingTimeout: Duration = .milliseconds(800)
         public init() {}
     }

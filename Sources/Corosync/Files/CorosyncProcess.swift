@@ -111,7 +111,10 @@ public struct CorosyncProcess: Hashable, Sendable {
             } catch {
                 if case .cancelled = error { throw .cancelled }
                 guard case .running = try state() else { throw .refusedToStart(code: 0, words: said("", after: logged)) }
-                guard ContinuousClock.now < deadline else { throw .doesNotAnswer(after: limit, error) }
+                guard error != .refused(call: "corosync_cfg_initialize", .access), ContinuousClock.now < deadline else {
+                    throw .doesNotAnswer(after: limit, error)
+                }
+                try await Self.pause()
             }
         }
     }

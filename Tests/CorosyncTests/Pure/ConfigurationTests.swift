@@ -92,10 +92,10 @@ struct ConfigurationTests {
         #expect(try weighted.text().contains("    expected_votes: 4\n"))
     }
 
-    @Test("What was written reads back the same", arguments: [(1, 1, false), (3, 1, true), (16, 2, true), (128, 2, false)])
+    @Test("What was written reads back the same", arguments: [(1, 1, false), (2, 1, true), (16, 2, true), (128, 2, false)])
     func roundTrip(nodes: Int, links: Int, witness: Bool) throws {
         var configuration = sample(nodes: nodes, links: links, witness: witness)
-        configuration.timing.token = .milliseconds(300)
+        configuration.timing.token = .milliseconds(1_300)
         configuration.nodes[0].votes = 3
         #expect(try CorosyncConfiguration(parsing: configuration.text()) == configuration)
         #expect(CorosyncConfiguration.isOurs(try configuration.text()))
@@ -132,9 +132,23 @@ struct ConfigurationTests {
         ("no address of a host", { $0.nodes[1].addresses = ["224.0.0.1"] }),
         ("no address of a host", { $0.nodes[1].addresses = ["0.0.0.0"] }),
         ("link-local", { for index in 0..<3 { $0.nodes[index].addresses = ["fe80::\(index + 1)"] } }),
-        ("used by n1 and n2", { $0.nodes[0].addresses = ["fd98::1"]; $0.nodes[1].addresses = ["fd98:0::1"] }),
+        (
+            "used by n1 and n2",
+            {
+                $0.nodes[0].addresses = ["fd98::1"]
+                $0.nodes[1].addresses = ["fd98:0::1"]
+            }
+        ),
         ("256 votes", { $0.nodes[0].votes = 256 }),
-        ("Nobody has a vote", { $0.witness = nil; for index in 0..<3 { $0.nodes[index].votes = 0 } }),
+        (
+            "Nobody has a vote",
+            {
+                $0.witness = nil
+                for index in 0..<3 { $0.nodes[index].votes = 0 }
+            }
+        ),
+        ("at least two votes together", { $0.nodes.removeLast(2) }),
+        ("at least two votes together", { for index in 1..<3 { $0.nodes[index].votes = 0 } }),
         ("witness has 0 votes", { $0.witness?.votes = 0 }),
         ("witness's timeout must", { $0.witness?.timeout = .seconds(-1) }),
         ("changes of membership must", { $0.witness?.syncTimeout = .seconds(Int64.max) }),
@@ -143,6 +157,13 @@ struct ConfigurationTests {
         ("Links are asked", { $0.timing.pingInterval = .zero }),
         ("0.6 s and 60 s", { $0.timing.pingTimeout = .milliseconds(400) }),
         ("twice the interval", { $0.timing.pingInterval = .milliseconds(700) }),
+        (
+            "With two links",
+            {
+                $0 = sample(links: 2)
+                $0.timing.token = .milliseconds(600)
+            }
+        ),
         ("absolute path", { $0.keyFile = "authkey" }),
         ("absolute path", { $0.logFile = "/a\n}" }),
     ]
@@ -182,7 +203,7 @@ struct ConfigurationTests {
     func foreign() throws {
         #expect(throws: CorosyncConfigurationError.notOurs) { try CorosyncConfiguration(parsing: "totem {\n}\n") }
         #expect(throws: CorosyncConfigurationError.notOurs) { try CorosyncConfiguration(parsing: "") }
-        let example = "# Please read\ntotem {\n\tcluster_name: debian\n}\nnodelist {\n\tnode {\n\t\tring0_addr: 127.0.0.1\n\t}\n}\n"
+        let example = "# Please read\ntotem {\n\tversion: 2\n\n\t# Needed.\n\tcluster_name: debian\n\n\tcrypto_hash: none\n}\nnodelist {\n\tnode {\n\t\tring0_addr: 127.0.0.1\n\t}\n}\n"
         #expect(CorosyncConfiguration.isPackageExample(example))
         #expect(!CorosyncConfiguration.isPackageExample(example.replacingOccurrences(of: "127.0.0.1", with: "10.0.0.1")))
         #expect(!CorosyncConfiguration.isPackageExample(example.replacingOccurrences(of: "debian", with: "prod")))

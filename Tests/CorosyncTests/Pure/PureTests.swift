@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Corosync
@@ -70,9 +71,11 @@ struct PureTests {
         #expect(ContinuousClock.now - began < .seconds(2))
     }
 
-    @Test("Without Corosync connecting ends at the deadline and says so")
+    /// Its sockets are abstract, and listed for the network namespace of whoever asks.
+    static let hostHasCorosync = (try? String(contentsOfFile: "/proc/net/unix", encoding: .utf8))?.contains("@votequorum") == true
+
+    @Test("Without Corosync connecting ends at the deadline and says so", .disabled(if: hostHasCorosync, "This host runs Corosync."))
     func notConnected() async {
-        // Only where none runs; a host that has one is no place for tests.
         let error = await #expect(throws: CorosyncError.self) { try await Votequorum.connect(within: .milliseconds(300)) }
         guard case .notConnected(_, .library) = error else {
             Issue.record("\(String(describing: error))")

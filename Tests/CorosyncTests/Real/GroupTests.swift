@@ -14,7 +14,9 @@ extension RealCorosync {
                     probes.append(probe)
                 }
                 try await probes[0].line("three members") { $0.members == [1, 2, 3] }
-                try await probes[0].line("the first ring") { $0.event == "ring" && $0.nodes == [1, 2, 3] && $0.ring?.hasPrefix("1.") == true }
+                try await probes[0].line("the first ring") {
+                    $0.event == "ring" && $0.nodes == [1, 2, 3] && $0.ring?.hasPrefix("1.") == true
+                }
 
                 // Two flood while the third, which floods too, is killed.
                 for probe in probes { try probe.tell("burst 3000 200") }
@@ -62,7 +64,9 @@ extension RealCorosync {
         @Test("A process that dies leaves its group; a megabyte arrives whole, more is refused; a slow reader is told, not robbed")
         func processes() async throws {
             try await TestCluster.with(nodes: 2) { cluster in
-                let first = try cluster.probe(1), second = try cluster.probe(2), third = try cluster.probe(1)
+                let first = try cluster.probe(1)
+                let second = try cluster.probe(2)
+                let third = try cluster.probe(1)
                 for probe in [first, second, third] { try await probe.ask("join g") }
                 try await first.line("three members") { $0.members?.sorted() == [1, 1, 2] }
                 third.kill()

@@ -18,7 +18,8 @@ final class Probe: Sendable {
         self.process = process
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = words + [try Self.program()]
-        let input = Pipe(), output = Pipe()
+        let input = Pipe()
+        let output = Pipe()
         process.standardInput = input
         process.standardOutput = output
         self.input = input.fileHandleForWriting
@@ -79,7 +80,8 @@ final class Probe: Sendable {
 
     /// Gives a command and waits for its reply, whatever it is.
     func reply(_ command: String, within limit: Duration = .seconds(15)) async throws -> ProbeLine {
-        let mark = mark, name = command.prefix { $0 != " " }
+        let mark = mark
+        let name = command.prefix { $0 != " " }
         try tell(command)
         return try await line("reply to \(command)", after: mark, within: limit) { $0.reply == String(name) }
     }

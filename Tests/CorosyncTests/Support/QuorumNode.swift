@@ -23,7 +23,9 @@ struct QuorumNode {
             last = info
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw TestFailure("\(why): node \(number) should be quorate=\(quorate) total=\(total.map(String.init) ?? "any"), but is \(String(describing: last))")
+        throw TestFailure(
+            "\(why): node \(number) should be quorate=\(quorate) total=\(total.map(String.init) ?? "any"), but is \(String(describing: last))"
+        )
     }
 
     /// Insists that the node stays as it is for some time.

@@ -7,7 +7,7 @@ import Testing
 
 /// Real Corosyncs on this host: each node a network and a mount namespace, with bridges between them that can be cut and divided.
 ///
-/// Names carry this process's number, so that test runs do not meet. ``with(nodes:links:configure:body:)`` removes everything,
+/// Names carry this process's number, so that test runs do not meet. ``with(nodes:links:hasWitness:token:starts:body:)`` removes everything,
 /// whatever happens in the body; what a killed run left is removed by the next one.
 final class TestCluster: Sendable {
     private static let number = Atomic(0)
@@ -18,28 +18,27 @@ final class TestCluster: Sendable {
     private let key = CorosyncFiles.newKey()
     private let running = Mutex((nodes: [Int: TestNode](), probes: [Probe]()))
 
-    private init(nodes: Int, links: Int, configure: (inout CorosyncConfiguration) -> Void) {
+    private init(nodes: Int, links: Int, hasWitness: Bool, token: Duration) {
         let letter = UnicodeScalar(UInt8(ascii: "a") + UInt8(Self.number.add(1, ordering: .relaxed).newValue % 26))
         id = "c\(getpid())\(letter)"
         folder = NSTemporaryDirectory() + "corosync-test-\(getpid())-\(letter)"
         linkCount = links
         // Quick failures and timeouts; the rest is what Apus writes.
-        var configuration = sample(nodes: nodes, links: links)
-        configuration.timing.token = .milliseconds(300)
+        var configuration = sample(nodes: nodes, links: links, witness: hasWitness)
+        configuration.timing.token = token
         configuration.timing.tokenCoefficient = .zero
         configuration.witness?.timeout = .milliseconds(1_000)
         configuration.witness?.syncTimeout = .milliseconds(1_500)
-        configure(&configuration)
         self.configuration = configuration
     }
 
     /// Runs `body` with as many nodes as the configuration has, all of them started and members.
     static func with(
-        nodes: Int, links: Int = 1, configure: (inout CorosyncConfiguration) -> Void = { _ in }, starts: Bool = true,
+        nodes: Int, links: Int = 1, hasWitness: Bool = true, token: Duration = .milliseconds(300), starts: Bool = true,
         body: (TestCluster) async throws -> Void
     ) async throws {
         try await removeLeftovers()
-        let cluster = TestCluster(nodes: nodes, links: links, configure: configure)
+        let cluster = TestCluster(nodes: nodes, links: links, hasWitness: hasWitness, token: token)
         do {
             try await cluster.prepare()
             for number in 1...nodes { try await cluster.addNode(number) }

@@ -21,7 +21,8 @@ final class TestNode: Sendable {
         try await TestCluster.run(["ip", "netns", "add", space])
         try await TestCluster.run(["ip", "-n", space, "link", "set", "lo", "up"])
         for link in 0..<cluster.linkCount {
-            let cable = cluster.cable(number, link), end = "eth\(link)"
+            let cable = cluster.cable(number, link)
+            let end = "eth\(link)"
             try await TestCluster.run(["ip", "link", "add", cable, "type", "veth", "peer", "name", end, "netns", space])
             try await TestCluster.run(["ip", "link", "set", cable, "master", "\(cluster.id)\(link)", "up"])
             try await TestCluster.run(["ip", "-n", space, "addr", "add", "10.98.\(link + 1).\(number)/24", "dev", end])

@@ -1,0 +1,109 @@
+import ClusterModel
+
+/// What waits to become durable. One step at a time is on its way to the disk; all that comes meanwhile goes into the next one.
+struct DurableQueue: Sendable {
+    struct Step: Sendable {
+        var token: UInt64
+        var promise: UInt64?
+        /// The log of this epoch up to this entry.
+        var acknowledgement: (epoch: UInt64, index: UInt64)?
+        var index: UInt64
+        var commit: UInt64
+        var isAdoption: Bool
+    }
+    var promise: UInt64?
+    /// The whole log has to be stored, under its epoch.
+    var adopt = false
+    /// It lacks entries that were committed here: a forced quorum.
+    var replaces = false
+    var snapshot: (state: [UInt8], index: UInt64)?
+    /// The last entry that was handed to the disk, and the last that is durable.
+    var queuedIndex: UInt64 = 0
+    var storedIndex: UInt64 = 0
+    var storedCommit: UInt64 = 0
+    var inFlight: Step?
+    var failure: String?
+    var retryAt = Duration.zero
+    /// What the newest durable step says to the session.
+    var acknowledgement: (epoch: UInt64, index: UInt64)?
+    /// Nothing waits, and nothing is on its way.
+    var isIdle = true
+    var carriesOnlyEntries: Bool { inFlight.map { !$0.isAdoption } ?? true }
+}
+
+extension ConfigurationLog {
+    /// Hands the next step to the disk, if none is on its way.
+    mutating func persistNext(isRetry: Bool = false) {
+        let hasEntries = log.lastIndex > disk.queuedIndex
+        let hasWork = disk.adopt || disk.promise != nil || hasEntries || disk.snapshot != nil
+        disk.isIdle = disk.inFlight == nil && !hasWork
+        guard disk.inFlight == nil, disk.failure == nil || isRetry else { return }
+        // A commit mark alone saves little; it goes along, or at leisure.
+        guard hasWork || (committed > disk.storedCommit && committed >= disk.storedCommit + 64) else { return }
+
+        var changes: [DurableChange] = []
+        var step = DurableQueue.Step(
+            token: token(), promise: nil, acknowledgement: nil, index: log.lastIndex, commit: min(committed, log.lastIndex),
+            isAdoption: disk.adopt)
+        if disk.adopt {
+            let image = log.image(committed: committed)
+            changes.append(disk.replaces ? .replace(image) : .adopt(image))
+        } else {
+            if hasEntries { changes.append(.append(Array(log.entries(after: disk.queuedIndex, through: log.lastIndex)))) }
+            if step.commit > disk.storedCommit { changes.append(.commit(index: step.commit)) }
+            if let snapshot = disk.snapshot, snapshot.index <= step.commit {
+                changes.append(.snapshot(state: snapshot.state, index: snapshot.index))
+            }
+            if let promise = disk.promise {
+                changes.append(.promise(epoch: promise))
+                step.promise = promise
+            }
+        }
+        if hasAdopted { step.acknowledgement = (log.adopted, log.lastIndex) }
+        disk.promise = nil
+        disk.adopt = false
+        disk.snapshot = nil
+        disk.queuedIndex = log.lastIndex
+        disk.inFlight = step
+        disk.isIdle = false
+        effects.append(.persist(changes, token: step.token))
+    }
+
+    mutating func persisted(_ token: UInt64) {
+        guard let step = disk.inFlight, step.token == token else { return }
+        disk.inFlight = nil
+        disk.storedIndex = step.index
+        disk.storedCommit = max(step.commit, disk.storedCommit)
+        if step.isAdoption {
+            remembers = true
+            disk.replaces = false
+        }
+        let recovered = disk.failure != nil
+        disk.failure = nil
+        if let epoch = step.promise, session?.begin?.epoch == epoch { send(.promised(epoch: epoch, witness: false)) }
+        if let done = step.acknowledgement, hasAdopted, session?.begin?.epoch == done.epoch {
+            send(.acknowledged(epoch: done.epoch, index: done.index, witness: false))
+        }
+        if recovered, session?.isOpen != true { startRound(leavingOut: session?.leftOut ?? []) }
+    }
+
+    /// This replica does not acknowledge any more, and says so. As a member it goes on: the others do not need its disk.
+    mutating func persistFailed(_ token: UInt64, _ reason: String) {
+        guard let step = disk.inFlight, step.token == token else { return }
+        disk.inFlight = nil
+        disk.failure = reason
+        disk.retryAt = now + settings.retryWait
+        disk.queuedIndex = disk.storedIndex
+        disk.adopt = disk.adopt || step.isAdoption || step.promise == nil
+        if let promise = step.promise { disk.promise = max(promise, disk.promise ?? 0) }
+    }
+
+    mutating func retryDisk() {
+        guard disk.failure != nil, disk.inFlight == nil, now >= disk.retryAt else { return }
+        disk.retryAt = now + settings.retryWait
+        // The whole log at once: how far the disk got is not known, only that no step happened by half.
+        if log.adopted == log.promised { disk.adopt = true }
+        if disk.adopt { disk.promise = nil }
+        if disk.promise == nil, !disk.adopt { disk.failure = nil } else { persistNext(isRetry: true) }
+    }
+}

@@ -1,0 +1,78 @@
+import ClusterModel
+import ClusterRules
+import Corosync
+import Foundation
+import Logging
+
+/// Corosync's configuration follows the replicated one: each node writes its file, then one node asks all Corosyncs to read theirs.
+///
+/// The order matters. A reload makes every node read its own file, so all files have to be there first (corosync-cfgtool(8), `-R`).
+extension ClusterMember {
+    /// How long a reload waits for the file of a node that is in the ring but whose service does not answer.
+    private static let patience = Duration.seconds(30)
+
+    func followCorosync() async {
+        var wrote: UInt64 = 0
+        var waitingSince: ContinuousClock.Instant?
+        var complaint: String?
+        while !Task.isCancelled {
+            do {
+                if let wanted = CorosyncConfiguration(of: configuration) {
+                    if try writeFile(wanted) || wrote != wanted.version { tell(wanted.version) }
+                    wrote = wanted.version
+                    try await reloadIfAllHave(wanted, &waitingSince)
+                }
+                complaint = nil
+            } catch {
+                if complaint != "\(error)" { logger.error("Corosync's configuration does not follow", metadata: ["reason": "\(error)"]) }
+                complaint = "\(error)"
+            }
+            try? await Task.sleep(for: .milliseconds(300))
+        }
+    }
+
+    /// - Returns: Whether it was not there already.
+    private func writeFile(_ wanted: CorosyncConfiguration) throws -> Bool {
+        let files = CorosyncFiles(folder: settings.corosyncFolder)
+        switch try files.content() {
+        case .ours(let present):
+            if present == wanted { return false }
+            // This replica is behind what the node once knew: it will catch up.
+            guard present.version < wanted.version else { return false }
+        default: break
+        }
+        try files.write(wanted, replacesDamaged: true)
+        logger.notice("corosync.conf written", metadata: ["version": "\(wanted.version)"])
+        return true
+    }
+
+    private func reloadIfAllHave(_ wanted: CorosyncConfiguration, _ waitingSince: inout ContinuousClock.Instant?) async throws {
+        guard standing.mayAct, standing.ring.first == settings.node, try await runningVersion() < wanted.version else {
+            waitingSince = nil
+            return
+        }
+        let began = waitingSince ?? .now
+        waitingSince = began
+        let missing = standing.ring.filter { (writtenVersions[$0] ?? 0) < wanted.version }
+        if !missing.isEmpty {
+            guard ContinuousClock.now - began > Self.patience else { return }
+            logger.warning(
+                "Corosync is reloaded although the file of some nodes may be old", metadata: ["nodes": "\(missing.map(names).joined(separator: ", "))"])
+        }
+        try await control.reload()
+        logger.notice("Corosync reads its configuration anew", metadata: ["version": "\(wanted.version)"])
+        waitingSince = nil
+        // The map shows the new version a moment later.
+        try await Task.sleep(for: .seconds(1))
+    }
+
+    private func runningVersion() async throws(CorosyncError) -> UInt64 {
+        try await map.integer("totem.config_version") ?? 0
+    }
+
+    private func tell(_ version: UInt64) {
+        writtenVersions[settings.node] = version
+        send(.wrote(version: version))
+    }
+    func noted(_ version: UInt64, by node: NodeID) { writtenVersions[node] = max(writtenVersions[node] ?? 0, version) }
+}

@@ -1,0 +1,45 @@
+import ClusterModel
+import ClusterRules
+import Logging
+
+/// What a node says to the log by itself: that it is up, and, on the leader, who is gone and whose votes follow.
+extension ClusterMember {
+    func doDuties() async {
+        while !Task.isCancelled {
+            if standing.mayAct, case .open(_, let leader, false) = standing.log.phase {
+                let commands = duties(of: settings.node, isLeader: leader == settings.node, ring: standing.ring, in: configuration)
+                for command in commands {
+                    do throws(MembershipError) { _ = try await propose(command) } catch {
+                        logger.info("a change of the cluster's own did not happen", metadata: ["reason": "\(error)"])
+                        break
+                    }
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
+    func carryOutEffects() async {
+        for await effect in effects.items {
+            switch effect {
+            case .writeMembership, .reloadMembership, .followVotes, .followWitness:
+                // These are followed all the time, from the state.
+                continue
+            default: await delegate.carryOut(effect, configuration)
+            }
+        }
+    }
+}
+
+/// What a node proposes because of who is there.
+///
+/// - Parameter ring: Nodes of Corosync's ring, which has quorum.
+func duties(of node: NodeID, isLeader: Bool, ring: [NodeID], in state: ClusterState) -> [ClusterCommand] {
+    var commands: [ClusterCommand] = []
+    if let own = state.nodes[node], own.presence != .up { commands.append(.nodeUp(node: node)) }
+    guard isLeader else { return commands }
+    for other in state.nodes.values.sorted(by: { $0.id < $1.id }) where other.presence == .up && !ring.contains(other.id) {
+        commands.append(.nodeDown(node: other.id, presence: .lost, reason: "It is not in Corosync's ring any more."))
+    }
+    return commands
+}

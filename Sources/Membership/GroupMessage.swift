@@ -1,0 +1,28 @@
+import ClusterRules
+
+/// What services say to each other through the group: the log's messages, and notes that need no log.
+enum GroupMessage: Sendable {
+    case log(LogMessage)
+    /// The sender's corosync.conf has this version.
+    case wrote(version: UInt64)
+
+    private static let logKind: UInt8 = 1
+    private static let wroteKind: UInt8 = 2
+
+    func encoded() -> [UInt8] {
+        switch self {
+        case .log(let message): [Self.logKind] + message.encoded()
+        case .wrote(let version): [Self.wroteKind] + (0..<8).map { UInt8(truncatingIfNeeded: version >> (56 - 8 * UInt64($0))) }
+        }
+    }
+
+    /// - Returns: Nil for a kind that a newer version may know.
+    /// - Throws: ``CodingError`` for bytes that are none of it.
+    static func decode(_ bytes: [UInt8]) throws(CodingError) -> GroupMessage? {
+        switch bytes.first {
+        case logKind: .log(try LogMessage.decode(Array(bytes.dropFirst())))
+        case wroteKind where bytes.count == 9: .wrote(version: bytes.dropFirst().reduce(0) { $0 << 8 | UInt64($1) })
+        default: nil
+        }
+    }
+}

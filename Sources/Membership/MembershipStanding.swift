@@ -1,0 +1,29 @@
+import ClusterModel
+import ClusterRules
+
+/// Where a node stands in its cluster, all in one value: what `apus cluster status` shows and what machines are gated by.
+public struct MembershipStanding: Hashable, Sendable {
+    /// Nodes of Corosync's ring; empty while Corosync is gone.
+    public var ring: [NodeID] = []
+    /// Nodes whose service is in the group.
+    public var members: [NodeID] = []
+    /// Whether votequorum has decided about ``ring``. Between a new ring and the decision a node has to count as not quorate.
+    public var isRingDecided = false
+    /// What votequorum says about the last ring it decided.
+    public var isQuorate = false
+    public var log = LogStatus(phase: .apart)
+    /// The node that holds the witness, as this node read it.
+    public var witnessHolder: NodeID?
+    /// Why the witness cannot be used from here.
+    public var witnessProblem: String?
+    /// Why Corosync cannot be used.
+    public var corosyncProblem: String?
+
+    public init() {}
+
+    /// Whether this partition may run machines and change things: votequorum says so of this very ring, **and** the log is open.
+    ///
+    /// Either alone is not enough. Votequorum counts by a file that a node which was away may have in an old version; the log does not
+    /// see a Corosync that is about to lose its quorum.
+    public var mayAct: Bool { isRingDecided && isQuorate && log.isOpen }
+}

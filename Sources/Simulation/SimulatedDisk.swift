@@ -1,0 +1,92 @@
+import ClusterModel
+import ClusterRules
+
+/// A node's database: a step happens whole or not at all, and what contradicts the log is refused, as the real one refuses it.
+public struct SimulatedDisk: Sendable {
+    /// What survives a crash. Nil when it never held anything, or lost it.
+    public internal(set) var image: ReplicaImage?
+    public var isFull = false
+    var pending: (changes: [DurableChange], token: UInt64)?
+
+    /// - Returns: What is wrong with the changes, if anything is.
+    mutating func make(_ changes: [DurableChange]) -> String? {
+        for change in changes {
+            if let problem = make(change) { return problem }
+        }
+        return nil
+    }
+
+    private mutating func make(_ change: DurableChange) -> String? {
+        switch change {
+        case .adopt(let new), .replace(let new):
+            guard let old = image else {
+                image = new
+                return nil
+            }
+            guard new.position.adopted >= old.position.promised else { return "adopts \(new.position) after \(old.position)" }
+            if case .adopt = change, new.snapshotIndex <= old.committed {
+                guard new.position.lastIndex >= old.committed, Self.chain(of: old.committed, in: new) == Self.chain(of: old.committed, in: old)
+                else { return "adopts \(new.position) without what was committed up to \(old.committed)" }
+            }
+            image = new
+            if case .adopt = change, old.committed > new.committed { image?.committed = old.committed }
+        case .promise(let epoch):
+            guard let old = image?.position.promised, epoch > old else { return "promises \(epoch) after \(image?.position.promised ?? 0)" }
+            image?.position.promised = epoch
+        case .append(let entries):
+            for entry in entries {
+                guard let position = image?.position, entry.epoch == position.adopted, entry.epoch == position.promised,
+                    entry.index == position.lastIndex + 1, entry.follows(chain: position.chain)
+                else { return "appends entry \(entry.index) of epoch \(entry.epoch) to \(image?.position ?? ReplicaPosition())" }
+                image?.entries.append(entry)
+                image?.position.lastIndex = entry.index
+                image?.position.chain = entry.chain
+            }
+        case .commit(let index):
+            guard let old = image, index >= old.committed, index <= old.position.lastIndex else { return "commits \(index)" }
+            image?.committed = index
+        case .snapshot(let state, let index):
+            guard let old = image, index > old.snapshotIndex, index <= old.committed, let chain = Self.chain(of: index, in: old) else {
+                return "takes a snapshot at \(index)"
+            }
+            let gone = Int(index - old.snapshotIndex)
+            for entry in old.entries[..<gone] { if let votes = entry.votes { image?.snapshotVotes = votes } }
+            image?.snapshot = state
+            image?.snapshotIndex = index
+            image?.snapshotChain = chain
+            image?.entries.removeFirst(gone)
+        }
+        return nil
+    }
+
+    static func chain(of index: UInt64, in image: ReplicaImage) -> UInt64? {
+        if index == image.snapshotIndex { return image.snapshotChain }
+        guard index > image.snapshotIndex, index - image.snapshotIndex <= UInt64(image.entries.count) else { return nil }
+        return image.entries[Int(index - image.snapshotIndex) - 1].chain
+    }
+}
+
+/// A shared disk with two slots for an image, and one holder that may write them.
+public struct SimulatedWitness: Sendable {
+    public internal(set) var id: UInt64
+    /// The image of each slot, and the number of its write; nil where there is nothing valid.
+    var slots: [(number: UInt64, image: ReplicaImage)?] = [nil, nil]
+    public internal(set) var holder: NodeID?
+    public var isReachable = true
+    /// Writes that are on their way, with the process that sent each. One at a time for each process.
+    var writes: [(by: GroupMember, image: ReplicaImage, token: UInt64)] = []
+    var reads: [(by: GroupMember, token: UInt64)] = []
+
+    public var image: ReplicaImage? { slots.compactMap { $0 }.max { $0.number < $1.number }?.image }
+
+    mutating func land(_ image: ReplicaImage) {
+        let numbers = slots.map { $0?.number ?? 0 }
+        slots[numbers[0] <= numbers[1] ? 0 : 1] = ((numbers.max() ?? 0) + 1, image)
+    }
+    /// A barrier: of the writes before it some landed, and none ever lands behind it.
+    mutating func barrier(_ random: inout SeededGenerator) {
+        for write in writes where write.by.node == holder && random.chance(500) { land(write.image) }
+        writes = []
+        reads = []
+    }
+}
