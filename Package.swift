@@ -102,13 +102,15 @@ let package = Package(
             name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
         .target(
             name: "Membership",
-            dependencies: ["ClusterModel", "ClusterRules", "ClusterStore", "Corosync", "SharedDisks", "Witness", logging],
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "ClusterRules", "ClusterStore", "Corosync", "Forming", "SharedDisks", "Witness", logging,
+            ],
             swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership", "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "MigrationRules", "NodeClient",
+                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.

@@ -7,6 +7,8 @@ public struct APIError: Error, Hashable, Sendable, Codable, CustomStringConverti
         case invalid
         /// The caller may not do this; HTTP 403.
         case forbidden
+        /// The caller's node is no member any more; HTTP 403.
+        case evicted
         /// HTTP 404.
         case notFound = "not-found"
         /// The request is right, the state of things does not allow it; HTTP 409.
@@ -35,7 +37,7 @@ public struct APIError: Error, Hashable, Sendable, Codable, CustomStringConverti
     public var httpStatus: Int {
         switch code {
         case .invalid: 400
-        case .forbidden: 403
+        case .forbidden, .evicted: 403
         case .notFound: 404
         case .refused: 409
         case .busy: 429

@@ -8,7 +8,7 @@ public protocol ClusterFounder: Sendable {
     /// The JSON form of the ``ReplicaImage`` that every node begins with; the same bytes for all.
     func initialImage(of seed: ClusterSeed) throws(APIError) -> Data
     /// The corosync.conf of the new cluster.
-    func corosyncConfiguration(of seed: ClusterSeed) throws(APIError) -> String
+    func corosyncConfiguration(of seed: ClusterSeed, image: Data) throws(APIError) -> String
     /// Makes the witness of the seed ready and writes the image to it. Nothing to do without a witness.
     func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError)
     /// Takes back what ``initializeWitness(of:image:force:)`` did.
@@ -126,7 +126,7 @@ public struct ClusterCreation: Sendable {
 
         let (seed, credentials) = try found(answers.map(\.offer), witness: choice)
         let image = try founder.initialImage(of: seed)
-        let configuration = try founder.corosyncConfiguration(of: seed)
+        let configuration = try founder.corosyncConfiguration(of: seed, image: image)
         if choice != .none {
             try await founder.initializeWitness(of: seed, image: image, force: request.force)
             progress.seed = seed

@@ -26,8 +26,8 @@ public struct ClusterFolder: Hashable, Sendable {
     public var corosyncConfiguration: String { path + "/corosync.conf" }
     /// The replica that the node begins with, the JSON form of a ``ReplicaImage``.
     public var initialImage: String { path + "/initial-image.json" }
-    /// The replicated configuration's database.
-    public var store: String { path + "/configuration.sqlite" }
+    /// The folder of the replicated configuration's database.
+    public var store: String { path + "/store" }
     private static let record = "/member.json"
     private static let session = "/forming.json"
     private static let stopped = "/stopped"
@@ -42,7 +42,7 @@ public struct ClusterFolder: Hashable, Sendable {
         try DurableFile.remove(pending)
         // Others may pass through to what is theirs: QEMU to its certificates.
         try DurableFile.makeFolder(pending, mode: 0o711)
-        try bundle.credentials.write(to: pending + "/identity", machineGroup: machineGroup)
+        try bundle.credentials.writeReplaceable(to: pending + "/identity", machineGroup: machineGroup)
         try DurableFile.write(bundle.corosyncKey, to: pending + "/corosync-key", mode: 0o400)
         try DurableFile.write(Data(bundle.corosyncConfiguration.utf8), to: pending + "/corosync.conf", mode: 0o644)
         try DurableFile.write(bundle.image, to: pending + "/initial-image.json")
@@ -151,14 +151,15 @@ public struct MemberRecord: Hashable, Sendable, Codable {
     }
 }
 
-/// That a node was removed from its cluster while it could not be told.
+/// That a node was removed from its cluster while it could not be told, as a member told it when it came back.
 public struct Eviction: Hashable, Sendable, Codable {
-    public var at: Date
-    /// The administrator or node that asked for it.
-    public var by: String
-    public init(at: Date, by: String) {
-        self.at = at
-        self.by = by
+    /// When it was told so.
+    public var learnedAt: Date
+    /// When it was evicted, and why: sentences.
+    public var message: String
+    public init(learnedAt: Date, message: String) {
+        self.learnedAt = learnedAt
+        self.message = message
     }
 }
 

@@ -42,8 +42,7 @@ enum DurableFile {
     /// Removes a file or a folder with all in it; nothing there is fine.
     static func remove(_ path: String) throws(FolderError) {
         do { try FileManager.default.removeItem(atPath: path) } catch {
-            var about = stat()
-            if lstat(path, &about) != 0, errno == ENOENT { return }
+            if !exists(path) { return }
             throw .init(path: path, reason: error.localizedDescription)
         }
         try syncFolder((path as NSString).deletingLastPathComponent)

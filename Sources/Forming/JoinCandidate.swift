@@ -40,6 +40,9 @@ struct RemoteCandidate: JoinCandidate {
     /// The certificates of the asking node in the new cluster. Usable once that has been activated.
     private let identity: String
 
+    /// The cluster folder of the asking node.
+    var clusterFolder: String { (identity as NSString).deletingLastPathComponent }
+
     init(_ token: NodeToken, founder: NodeName, identity: String) throws(APIError) {
         do { node = try NodeName(token.node) } catch { throw APIError(.invalid, "\(error)") }
         self.token = token

@@ -150,6 +150,8 @@ public struct NodeClient: NodeOperations {
         try await link.follow(Endpoints.followChange, id.uuidString, deadline: deadline)
     }
 
+    public func obey(_ order: MemberOrder) async throws(APIError) { _ = try await call(Endpoints.obey, body: order) }
+
     public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
         try await call(Endpoints.prepareJoin, body: request)
     }

@@ -82,7 +82,7 @@ enum SafeFile {
     }
 
     /// A rename is durable only when the folder that holds the name is.
-    private static func syncFolder(of path: String) throws(IdentityError) {
+    static func syncFolder(of path: String) throws(IdentityError) {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -13,6 +13,10 @@ extension Routes {
         on(Endpoints.stopNode, router) { request, path in try await operations.stopNode(path.node(), request) }
         on(Endpoints.startNode, router) { _, path in try await operations.startNode(path.node()) }
         on(Endpoints.destroyCluster, router) { request, _ in try await operations.destroyCluster(request) }
+        on(Endpoints.obey, router) { order, _ in
+            try await operations.obey(order)
+            return NoContent()
+        }
         let heartbeat = limits.heartbeat
         register(Endpoints.followChange.description, router) { request, path in
             .lines(of: try await operations.followChange(path.uuid("id")), to: request, heartbeat: heartbeat)

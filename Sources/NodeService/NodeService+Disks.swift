@@ -10,6 +10,7 @@ extension NodeService {
     }
 
     public func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
+        try requireCluster()
         guard peers.isCoordinator else { return try await coordinator().initializeDisk(request) }
         do {
             return try await storage.initialize(request.disk, label: request.label, cluster: peers.cluster, force: request.force)
@@ -17,6 +18,7 @@ extension NodeService {
     }
 
     public func allocate(_ request: AllocationRequest) async throws(APIError) -> VirtualMachine {
+        try requireCluster()
         guard peers.isCoordinator else { return try await coordinator().allocate(request) }
         do { return try await storage.allocate(request) } catch {
             throw translate(error, while: "Allocating room for \(request.definition.name)")

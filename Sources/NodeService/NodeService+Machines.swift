@@ -82,6 +82,7 @@ extension NodeService {
     // MARK: Making and removing
 
     public func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus {
+        try requireCluster()
         let definition = request.definition
         let name = definition.name
         do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
@@ -159,6 +160,7 @@ extension NodeService {
     // MARK: Starting and stopping
 
     public func startMachine(_ name: VMName) async throws(APIError) -> VMStatus {
+        try requireCluster()
         if let owner = try await remoteOwner(of: name) { return try await owner.startMachine(name) }
         guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
         if let local = entry.local {

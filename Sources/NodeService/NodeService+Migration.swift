@@ -10,6 +10,7 @@ import QMP
 /// Migrations that leave this node.
 extension NodeService {
     public func startMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationStatus {
+        try requireCluster()
         if let owner = try await remoteOwner(of: order.vm) { return try await owner.startMigration(order) }
         guard (1...600_000).contains(order.maxBlackoutMilliseconds) else {
             throw error(.invalid, "An allowed blackout of \(order.maxBlackoutMilliseconds) ms makes no sense; use 1ms to 10min.")
@@ -123,6 +124,7 @@ extension NodeService {
     }
 
     public func planMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationPlan {
+        try requireCluster()
         if let owner = try await remoteOwner(of: order.vm) { return try await owner.planMigration(order) }
         let reasons = try await refusals(of: order)
         guard reasons.isEmpty, let local = machines[order.vm]?.local, let peer = peers.client(of: order.destination) else {

@@ -31,6 +31,8 @@ public actor NodeService {
     var member: MemberRecord?
     /// Whether Corosync and the engine have been started since the service was.
     var engineRuns = false
+    var nextEvictionQuestion = ContinuousClock.now
+    var nextRenewal = ContinuousClock.now
 
     /// A machine this node knows: owned, being received, or owned by another that it came from.
     struct LocalEntry {

@@ -66,7 +66,7 @@ struct Apusd: AsyncParsableCommand {
         let server = NodeServer(
             operations: node, socketPath: configuration.directories.apiSocket,
             cluster: .init(address: configuration.ownAddress.cluster, port: configuration.apiPort, identity: identity),
-            version: ApusVersion.current, logger: logger,
+            version: ApusVersion.current, logger: logger, refusal: { [seat] holder in seat?.refusal(of: holder) },
             onListening: { [logger] _ in logger.notice("ready", metadata: ["socket": "\(configuration.directories.apiSocket)"]) })
         let group = ServiceGroup(
             configuration: .init(
@@ -92,8 +92,8 @@ struct Apusd: AsyncParsableCommand {
         let configuration = settings.configuration(
             cluster: member?.cluster.rawValue ?? "", nodes: member?.nodes ?? [own], identity: folder.identity)
         let seat = FormingSeat(
-            settings: settings, folder: folder, shown: Shown(identity: identity), engine: CorosyncMembership(folder: folder),
-            founder: NewCluster(witness: nil))
+            settings: settings, folder: folder, shown: Shown(identity: identity),
+            engine: CorosyncOnly(folder: folder))
         return (configuration, seat)
     }
 

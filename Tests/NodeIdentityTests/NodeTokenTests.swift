@@ -104,3 +104,38 @@ struct NodeTokenTests {
         #expect(throws: IdentityError.self) { try CertificateAuthority(files, now: now.addingTimeInterval(11 * 365 * 86_400)) }
     }
 }
+
+@Suite("Certificates that are renewed")
+struct RenewalTests {
+    @Test("A folder changes from the old certificates to the new ones as a whole, and old ones go")
+    func replaced() throws {
+        let root = "/tmp/apus-renew-\(UInt32.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let folder = root + "/identity"
+        let now = Date()
+        let authority = try CertificateAuthority.create(cluster: "prod", now: now)
+        var serials: Set<String> = []
+        for _ in 0..<3 {
+            let issued = try authority.issueNodeCertificate(node: "n1", addresses: ["10.71.0.1"], now: now)
+            try issued.writeReplaceable(to: folder, machineGroup: nil)
+            let loaded = try NodeIdentity.load(from: folder, node: "n1", now: now)
+            #expect(loaded.certificatePEM == issued.api.certificatePEM)
+            serials.insert(try issued.api.names().serial)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: root).count == 2, "the link and what it leads to")
+        }
+        #expect(serials.count == 3)
+    }
+
+    @Test("It is due when a third of its life is left", arguments: [(0.0, false), (0.6, false), (0.7, true), (0.99, true)])
+    func due(part: Double, isDue: Bool) throws {
+        let root = "/tmp/apus-due-\(UInt32.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let now = Date()
+        try CertificateAuthority.create(cluster: "prod", now: now).issueNodeCertificate(node: "n1", addresses: [], now: now)
+            .writeReplaceable(to: root + "/identity", machineGroup: nil)
+        let identity = try NodeIdentity.load(from: root + "/identity", node: "n1", now: now)
+        #expect(identity.isDueForRenewal(now: now.addingTimeInterval(part * identity.expires.timeIntervalSince(now))) == isDue)
+    }
+}

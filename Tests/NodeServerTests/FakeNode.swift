@@ -91,6 +91,7 @@ actor FakeNode: NodeOperations {
         }
     }
 
+    func obey(_ order: MemberOrder) async throws(APIError) { try await answer((), order) }
     func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer { try await answer(Samples.joinOffer, request) }
     func deliverMembership(_ request: MembershipDelivery) async throws(APIError) { try await answer((), request) }
     func activateMembership(_ request: JoinOrder) async throws(APIError) { try await answer((), request) }

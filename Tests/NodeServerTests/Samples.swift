@@ -100,7 +100,7 @@ enum Samples {
         membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc"),
         ForceRequest(force: true), DestroyClusterRequest(name: prod, localOnly: true, force: true),
         JoinPreparation(secret: Data([7]), founder: n1, cluster: prod), joinOffer, JoinOrder(session: Data([1])), joinState,
-        WitnessChoice.auto, WitnessChoice.none, WitnessChoice.share("/mnt/witness"),
+        MemberOrder(action: .leave, clusterID: id, force: true), WitnessChoice.auto, WitnessChoice.none, WitnessChoice.share("/mnt/witness"),
     ] + (bundle.map { [$0, MembershipDelivery(session: Data([1]), bundle: $0)] } ?? []) as [any Described]
 
     /// A value for every place in the table that takes or gives one, and every case of the enums that have them.
@@ -113,7 +113,7 @@ enum Samples {
         ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
         + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases + forming
         + cases(of: ClusterChange.Kind.self) + cases(of: ClusterChange.Outcome.self) + cases(of: Membership.State.self)
-        + cases(of: JoinState.Phase.self)
+        + cases(of: JoinState.Phase.self) + cases(of: MemberOrder.Action.self)
 
     private static let values: [any Described] = [
         definition, vmStatus, [vmStatus], facts, nodeStatuses, diskStatus, [diskStatus], order, migration, endedMigration,

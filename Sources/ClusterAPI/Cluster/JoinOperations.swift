@@ -141,3 +141,29 @@ public struct JoinState: Hashable, Sendable, Codable {
         self.note = note
     }
 }
+
+/// What members order each other to do about their membership.
+public protocol MemberOperations: Sendable {
+    /// Stops, starts, or leaves the cluster. Replies once it is done.
+    func obey(_ order: MemberOrder) async throws(APIError)
+}
+
+public struct MemberOrder: Hashable, Sendable, Codable {
+    public enum Action: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Stop Corosync and the engine, also after a reboot, until started.
+        case stop
+        case start
+        /// Stop, and become a free node.
+        case leave
+    }
+    public var action: Action
+    /// Must be the cluster that the node is a member of.
+    public var clusterID: UUID
+    /// Stop the machines that run there.
+    public var force: Bool
+    public init(action: Action, clusterID: UUID, force: Bool) {
+        self.action = action
+        self.clusterID = clusterID
+        self.force = force
+    }
+}

@@ -98,6 +98,9 @@ public enum Endpoints {
         .get, "/v1/cluster/changes/{id}/events", "A change of the cluster again and again while it goes on, until it ended",
         for: .operators, deadline: .seconds(10), replies: .lines)
 
+    public static let obey = Endpoint<MemberOrder, NoContent>(
+        .post, "/v1/peer/membership", "Stop, start, or leave the cluster", for: .peers, deadline: .seconds(120))
+
     // A node that belongs to no cluster, and whoever knows its token.
     public static let prepareJoin = Endpoint<JoinPreparation, JoinOffer>(
         .post, "/v1/join/prepare", "Tell who this node is and what it has; spends a token", for: .joiners, deadline: .seconds(15),
@@ -122,7 +125,7 @@ public enum Endpoints {
         prepareIncoming.description, incomingState.description, resumeIncoming.description, deliverFrames.description,
         recoverIncoming.description, discardIncoming.description, openLinkTest.description,
         membership.description, makeToken.description, createCluster.description, addNode.description, evictNode.description,
-        stopNode.description, startNode.description, destroyCluster.description, followChange.description,
+        stopNode.description, startNode.description, destroyCluster.description, followChange.description, obey.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
         abortJoin.description,
     ]

@@ -142,6 +142,19 @@ extension MembershipBundle: Described {
         ])
     }
 }
+extension MemberOrder.Action: Described {
+    public static var schema: Schema { .cases(of: Self.self) }
+    public static var schemaName: String? { "MemberOrderAction" }
+}
+extension MemberOrder: Described {
+    public static var schema: Schema {
+        .object([
+            Schema.property("action", MemberOrder.Action.self),
+            .init("clusterID", .uuid, "must be the cluster that the node is a member of"),
+            .init("force", .boolean, "stop the machines that run there"),
+        ])
+    }
+}
 extension JoinState.Phase: Described {
     public static var schema: Schema { .cases(of: Self.self) }
     public static var schemaName: String? { "JoinPhase" }

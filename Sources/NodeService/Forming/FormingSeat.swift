@@ -16,28 +16,14 @@ public protocol ShownIdentity: Sendable {
     func showMember(folder: String, isRenewal: Bool) throws
 }
 
-/// Corosync and the engine of the cluster on this node. On a free node nothing of it runs.
-public protocol MemberEngine: Sendable {
-    /// Installs Corosync's files if they are not there, starts Corosync unless it runs, and joins the others. Returns without waiting
-    /// for a majority.
-    func start(_ member: MemberRecord) async throws(APIError)
-    /// How far it is.
-    func state() async -> JoinState
-    /// Stops the engine, then Corosync, so that the others see this node leave.
-    func stop() async throws(APIError)
-    /// Takes Corosync's files away again; it is stopped.
-    func uninstall() async throws(APIError)
-    /// The node service ends: Corosync goes on.
-    func detach() async
-}
-
 /// What a node service needs to be taken into a cluster, and to form one.
 public final class FormingSeat: Sendable {
     let settings: NodeSettings
     let folder: ClusterFolder
     let shown: any ShownIdentity
     let engine: any MemberEngine
-    let founder: any ClusterFounder
+    /// Certificates that others of this cluster must not be let in with, by serial, and why. Read at every request.
+    private let revoked = Mutex<[String: String]>([:])
     let book = ChangeBook()
     private struct Opened {
         var desk: JoinDesk
@@ -46,13 +32,12 @@ public final class FormingSeat: Sendable {
     private let opened = Mutex<Opened?>(nil)
 
     public init(
-        settings: NodeSettings, folder: ClusterFolder, shown: any ShownIdentity, engine: any MemberEngine, founder: any ClusterFounder
+        settings: NodeSettings, folder: ClusterFolder, shown: any ShownIdentity, engine: any MemberEngine
     ) {
         self.settings = settings
         self.folder = folder
         self.shown = shown
         self.engine = engine
-        self.founder = founder
     }
 
     /// Sits down in a node service, and shows what it is.
@@ -80,6 +65,12 @@ public final class FormingSeat: Sendable {
             return opened.free
         }
     }
+
+    /// Why the holder of a certificate of the cluster may call nothing all the same.
+    public func refusal(of holder: Holder) -> APIError? {
+        revoked.withLock { $0[holder.serial] }.map { APIError(.evicted, $0, node: settings.node) }
+    }
+    func refuse(_ serials: [String: String]) { revoked.withLock { $0 = serials } }
 
     func close() async {
         await book.stop()

@@ -14,13 +14,13 @@ public struct NewCluster: ClusterFounder {
 
     public func initialImage(of seed: ClusterSeed) throws(APIError) -> Data {
         let model = QuorumModel.recommended(nodes: seed.members.count, witness: seed.witness)
-        let votes = VoteTable(
-            nodes: Dictionary(uniqueKeysWithValues: seed.members.map { ($0.id, 1) }), witness: model.countsWitness ? 1 : 0)
+        let quorum = QuorumSettings(model: model)
+        let votes = VoteRules.foundingTable(nodes: seed.members.map(\.id), witness: seed.witness, quorum: quorum)
         let time = WallTime(seed.createdAt)
         let founding = ClusterFounding(
             id: seed.id, name: seed.name,
             nodes: seed.members.map { NewNode(id: $0.id, name: $0.name, addresses: $0.addresses, certificate: $0.certificate) },
-            witness: seed.witness, quorum: QuorumSettings(model: model), votes: votes, authority: seed.authority,
+            witness: seed.witness, quorum: quorum, votes: votes, authority: seed.authority,
             certificates: seed.members.map {
                 IssuedCertificate(facts: $0.certificate, subject: $0.name.rawValue, node: $0.id, issuedAt: time)
             })
@@ -31,11 +31,12 @@ public struct NewCluster: ClusterFounder {
             let entry = LogEntry.chained(
                 after: 0, index: 1, epoch: 1, request: RequestID(node: founder.id, incarnation: 0, number: 0),
                 payload: try ClusterCoding.bytes(of: proposal), votes: votes)
+            // The log's own rules must take it, or no node could begin with it.
             var state = ClusterState()
             if case .rejected(let reason) = try apply(entry, to: &state) { throw APIError(.refused, "\(reason)") }
             let image = ReplicaImage(
-                position: ReplicaPosition(promised: 1, adopted: 1, lastIndex: 1, chain: entry.chain), committed: 1,
-                snapshot: try ClusterCoding.bytes(of: state), snapshotIndex: 1, snapshotChain: entry.chain, snapshotVotes: votes, entries: [])
+                position: ReplicaPosition(promised: 1, adopted: 1, lastIndex: 1, chain: entry.chain), committed: 1, snapshot: [],
+                snapshotIndex: 0, snapshotChain: 0, snapshotVotes: VoteTable(version: 0, nodes: [:], witness: 0), entries: [entry])
             // Keys in order: the same image is the same bytes wherever it is made.
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
@@ -45,20 +46,26 @@ public struct NewCluster: ClusterFounder {
         }
     }
 
-    public func corosyncConfiguration(of seed: ClusterSeed) throws(APIError) -> String {
-        let model = QuorumModel.recommended(nodes: seed.members.count, witness: seed.witness)
-        let configuration = CorosyncConfiguration(
-            clusterID: seed.id, clusterName: seed.name.rawValue, version: 1,
-            nodes: seed.members.map {
-                .init(id: CorosyncNodeID(rawValue: UInt32($0.id.rawValue)), name: $0.name, addresses: $0.addresses.rings, votes: 1)
-            }, witness: model.countsWitness ? .init() : nil)
-        do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }
+    public func corosyncConfiguration(of seed: ClusterSeed, image: Data) throws(APIError) -> String {
+        do {
+            let image = try JSONDecoder().decode(ReplicaImage.self, from: image)
+            var state = ClusterState()
+            for entry in image.entries { _ = try apply(entry, to: &state) }
+            let configuration = CorosyncConfiguration(
+                clusterID: seed.id, clusterName: seed.name.rawValue, version: state.membershipVersion,
+                nodes: seed.members.map { member in
+                    .init(
+                        id: CorosyncNodeID(rawValue: UInt32(member.id.rawValue)), name: member.name, addresses: member.addresses.rings,
+                        votes: UInt32(clamping: state.votes.nodes[member.id] ?? 0))
+                }, witness: state.votes.witness > 0 ? .init() : nil)
+            return try configuration.text()
+        } catch { throw error as? APIError ?? APIError(.refused, "\(error)") }
     }
 
     public func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError) {
         switch seed.witness {
         case .none: return
-        case .disk(let id): try await preparation().initialize(id, cluster: seed.id, name: seed.name, image: image, force: force)
+        case .disk(let id): try await preparation().initialize(id, cluster: seed.id, name: seed.name, force: force)
         case .fileShare(let path):
             throw APIError(.refused, "A witness on a file share (\(path)) cannot be made by this version. Use a disk, or none.")
         }
@@ -78,7 +85,7 @@ public struct NewCluster: ClusterFounder {
 /// Makes a shared disk a witness, and takes that back.
 public protocol WitnessPreparation: Sendable {
     /// - Parameter force: Destroy what it carries.
-    func initialize(_ disk: DiskID, cluster: UUID, name: ClusterName, image: Data, force: Bool) async throws(APIError)
+    func initialize(_ disk: DiskID, cluster: UUID, name: ClusterName, force: Bool) async throws(APIError)
     /// Makes the disk empty again, if it is the witness of this cluster.
     func clear(_ disk: DiskID, cluster: UUID) async throws(APIError)
 }

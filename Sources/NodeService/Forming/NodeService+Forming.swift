@@ -20,8 +20,7 @@ extension NodeService: FormingOperations {
         if let eviction = forming.folder.eviction() {
             return Membership(
                 node: node, state: .evicted, cluster: member.cluster.rawValue, clusterID: member.clusterID,
-                note: "\(node) was evicted from cluster \(member.cluster) on \(eviction.at.formatted(.iso8601)) by \(eviction.by). "
-                    + "Run `apus cluster destroy --local` here to make it a free node.")
+                note: eviction.message + " Run `apus cluster destroy --local` here to make it a free node.")
         }
         if forming.folder.isStopped {
             return Membership(
@@ -58,7 +57,7 @@ extension NodeService: FormingOperations {
                 .refused, "\(node) is a member of cluster \(member.cluster) already. Take other nodes into it with `apus node add`.")
         }
         let desk = try forming.desk
-        let (node, folder, founder) = (node, forming.folder, forming.founder)
+        let (node, folder, founder) = (node, forming.folder, NewCluster(witness: configuration.san == nil ? nil : storage))
         // Tokens that are mistyped are told at once; the rest as it happens.
         _ = try ClusterCreation(request, node: node, desk: desk, identity: folder.identity, founder: founder) { _ in }
         return try await begin(.createCluster, of: request.name.rawValue) { report in

@@ -66,6 +66,7 @@ extension NodeService: JoiningHost {
                 }
             }
             await (try? forming.desk)?.expire()
+            await lookAfterMembership()
             // Ends early when the service stops, which the loop's condition sees.
             try? await Task.sleep(for: .seconds(1))
         }

@@ -154,6 +154,14 @@ actor StorageAccess {
         return status
     }
 
+    /// The disk itself, for whoever makes it a witness.
+    func disk(_ id: DiskID) async throws -> SharedDisk {
+        guard let disk = try await surveyAgain().inventory.disk(id) else {
+            throw APIError(.notFound, "\(node) sees no shared disk \(id). See: apus disk list", node: node)
+        }
+        return disk
+    }
+
     /// How QEMU opens an extent.
     func attachment(of extent: Extent) async throws -> DiskAttachment {
         guard let configuration else {

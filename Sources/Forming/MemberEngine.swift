@@ -1,0 +1,23 @@
+import ClusterAPI
+import ClusterModel
+
+/// Corosync and the engine of the cluster on this node. On a free node nothing of it runs.
+public protocol MemberEngine: Sendable {
+    /// Installs Corosync's files if they are not there, starts Corosync unless it runs, and joins the others. Returns without waiting
+    /// for a majority. Does nothing when it runs already.
+    func start(_ member: MemberRecord) async throws(APIError)
+    /// How far this node is, for those who wait for it: ``JoinState/Phase/open`` when it holds everything in an open epoch.
+    func state() async -> JoinState
+    /// The committed configuration as this node knows it; nil while there is none.
+    func configuration() async -> ClusterState?
+    /// The corosync.conf that a configuration asks for.
+    func corosyncConfiguration(of state: ClusterState) throws(APIError) -> String
+    /// Orders a change; returns once it is committed and applied here.
+    func propose(_ command: ClusterCommand, requestedBy: String?) async throws(APIError)
+    /// Stops the engine, then Corosync, so that the others see this node leave. Fine when nothing runs.
+    func stop() async throws(APIError)
+    /// Takes Corosync's files away again; it is stopped.
+    func uninstall() async throws(APIError)
+    /// Ends the engine alone: Corosync goes on, because a restart of the node service must not change the cluster.
+    func detach() async
+}

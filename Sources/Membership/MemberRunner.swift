@@ -1,0 +1,102 @@
+import ClusterAPI
+import ClusterModel
+import ClusterRules
+import Corosync
+import Forming
+import Foundation
+import Logging
+
+/// Runs Corosync and a ``ClusterMember`` on it, as the cluster folder says.
+public actor MemberRunner: MemberEngine {
+    /// Corosync's part, which the engine stands on.
+    public struct Ground: Sendable {
+        public var start: @Sendable (MemberRecord) async throws -> Void
+        public var stop: @Sendable () async throws -> Void
+        public var uninstall: @Sendable () async throws -> Void
+        public init(
+            start: @escaping @Sendable (MemberRecord) async throws -> Void, stop: @escaping @Sendable () async throws -> Void,
+            uninstall: @escaping @Sendable () async throws -> Void
+        ) {
+            self.start = start
+            self.stop = stop
+            self.uninstall = uninstall
+        }
+    }
+
+    private let folder: ClusterFolder
+    private let ground: Ground
+    private let delegate: any MemberDelegate
+    private let logger: Logger
+    private var member: ClusterMember?
+    private var running: Task<Void, Never>?
+
+    public init(folder: ClusterFolder, ground: Ground, delegate: any MemberDelegate, logger: Logger) {
+        self.folder = folder
+        self.ground = ground
+        self.delegate = delegate
+        self.logger = logger
+    }
+
+    public func start(_ record: MemberRecord) async throws(APIError) {
+        guard member == nil else { return }
+        do {
+            try await ground.start(record)
+            let image = try Data(contentsOf: URL(filePath: folder.initialImage))
+            // A node that joins a running cluster begins with nothing: the others bring it the configuration as it then is.
+            let seed = image.isEmpty ? nil : try JSONDecoder().decode(ReplicaImage.self, from: image)
+            try FileManager.default.createDirectory(atPath: folder.store, withIntermediateDirectories: true)
+            let settings = MemberSettings(cluster: record.clusterID, node: record.nodeID, name: record.node, storeFolder: folder.store)
+            let member = try await ClusterMember(settings: settings, seed: seed, delegate: delegate, logger: logger)
+            self.member = member
+            running = Task { await member.run() }
+        } catch { throw Self.translated(error, "\(record.node) cannot take part in cluster \(record.cluster)") }
+    }
+
+    public func state() async -> JoinState {
+        guard let view = member?.now else { return JoinState(phase: .starting, note: "The engine does not run.") }
+        let note = view.standing.corosyncProblem ?? view.standing.log.sentence { view.state.name(of: $0) }
+        guard view.standing.mayAct, case .open(_, _, false) = view.standing.log.phase else { return JoinState(phase: .starting, note: note) }
+        return JoinState(phase: .open, note: note)
+    }
+
+    public func configuration() async -> ClusterState? {
+        member.map(\.now.state).flatMap { $0.identity == nil ? nil : $0 }
+    }
+
+    public nonisolated func corosyncConfiguration(of state: ClusterState) throws(APIError) -> String {
+        guard let configuration = CorosyncConfiguration(of: state) else { throw APIError(.failed, "The configuration names no cluster.") }
+        do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }
+    }
+
+    public func propose(_ command: ClusterCommand, requestedBy: String?) async throws(APIError) {
+        guard let member else { throw APIError(.refused, "The cluster's engine does not run on this node.") }
+        do { _ = try await member.propose(command, requestedBy: requestedBy) } catch {
+            let code: APIError.Code =
+                switch error {
+                case .unanswered, .outcomeUnknown: .timeout
+                default: .refused
+                }
+            throw APIError(code, "\(error)")
+        }
+    }
+
+    public func stop() async throws(APIError) {
+        await detach()
+        do { try await ground.stop() } catch { throw Self.translated(error, "Corosync does not stop") }
+    }
+
+    public func uninstall() async throws(APIError) {
+        do { try await ground.uninstall() } catch { throw Self.translated(error, "Corosync's files cannot be taken away") }
+    }
+
+    public func detach() async {
+        running?.cancel()
+        await running?.value
+        running = nil
+        member = nil
+    }
+
+    private static func translated(_ error: any Error, _ doing: String) -> APIError {
+        error as? APIError ?? APIError(.failed, "\(doing): \(error)")
+    }
+}

@@ -1,0 +1,50 @@
+import ClusterAPI
+import ClusterModel
+import Forming
+import Foundation
+
+/// Nodes that come and go while the cluster runs.
+extension NodeService {
+    public func addNode(_ request: AddNodeRequest) async throws(APIError) -> ClusterChange {
+        let member = try requireMember()
+        guard let forming, let state = await forming.engine.configuration() else {
+            throw error(.refused, "\(node) does not know the configuration of cluster \(member.cluster) now. Ask another node.")
+        }
+        let addition = try NodeAddition(
+            request, member: member, state: state, own: try await offer(), identity: forming.folder.identity, engine: forming.engine,
+            requestedBy: requester)
+        return try await begin(.addNode, of: addition.node.rawValue) { report in try await addition.run(report) }
+    }
+
+    public func evictNode(_ target: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {
+        let member = try requireMember()
+        guard target != node else {
+            throw error(.refused, "A node does not evict itself. Ask another member: apus node evict \(node)")
+        }
+        guard let forming, let state = await forming.engine.configuration() else {
+            throw error(.refused, "\(node) does not know the configuration of cluster \(member.cluster) now. Ask another node.")
+        }
+        guard let evicted = state.node(named: target) else {
+            throw error(.notFound, "There is no node \(target) in the cluster. See: apus node list")
+        }
+        let (engine, by) = (forming.engine, requester)
+        return try await begin(.evictNode, of: target.rawValue) { report in
+            do throws(APIError) {
+                try await self.operations(of: target).obey(MemberOrder(action: .leave, clusterID: member.clusterID, force: false))
+                await report("\(target): stopped, belongs to no cluster")
+            } catch {
+                // What it refuses is its own affair; only silence can be overruled.
+                guard [.unreachable, .timeout].contains(error.code) else { throw error }
+                guard request.force else {
+                    throw APIError(
+                        .refused,
+                        "\(error.message) Make sure that \(target) is off, then use --force. It may still be writing to the shared disks; "
+                            + "nothing here can stop it.")
+                }
+                await report("\(target): does not answer, and is taken for off as ordered")
+            }
+            try await NodeRemoval(node: evicted.id, name: target, engine: engine, requestedBy: by, wasForced: request.force).run()
+            return "\(target) is no member of cluster \(member.cluster) any more."
+        }
+    }
+}
