@@ -6,15 +6,18 @@ public struct LabBuilder: Sendable {
     private let description: LabDescription
     private let tools: LabTools
     private let startsService: Bool
+    private let nodesAreFree: Bool
     private let serviceSeconds: Int
 
     /// - Parameters:
     ///   - startsService: Whether every node runs `apusd`; without it the nodes are bare hosts.
+    ///   - nodesAreFree: Nodes belong to no cluster at first, as on new hosts; without it each has the list of all in its node.yaml.
     ///   - serviceSeconds: How long `apusd` may take to answer.
-    public init(_ description: LabDescription, tools: LabTools, startsService: Bool = true, serviceSeconds: Int = 30) {
+    public init(_ description: LabDescription, tools: LabTools, startsService: Bool = true, nodesAreFree: Bool = false, serviceSeconds: Int = 30) {
         self.description = description
         self.tools = tools
         self.startsService = startsService
+        self.nodesAreFree = nodesAreFree
         self.serviceSeconds = serviceSeconds
     }
 
@@ -68,7 +71,8 @@ public struct LabBuilder: Sendable {
     private func build(in folder: LabFolder, _ progress: @Sendable (String) -> Void) async throws(LabError) -> Lab {
         try Files.makeFolder(folder.path)
         var record = LabRecord(
-            description: description, tools: tools, credentials: .random(), startsService: startsService, isComplete: false)
+            description: description, tools: tools, credentials: .random(), startsService: startsService, nodesAreFree: nodesAreFree,
+            isComplete: false)
         try record.write(to: folder)
         var lab = Lab(folder: folder, groups: try await ControlGroups.open(folder: folder), record: record)
 

@@ -24,6 +24,8 @@ struct LabFolder: Sendable {
     func etc(_ node: NodeName) -> String { path + "/\(node)/etc" }
     func state(_ node: NodeName) -> String { path + "/\(node)/state" }
     func run(_ node: NodeName) -> String { path + "/\(node)/run" }
+    /// `/etc/corosync`, `/var/lib/corosync` and `/var/log/corosync` of a node, as `etc`, `lib` and `log`.
+    func corosync(_ node: NodeName) -> String { path + "/\(node)/corosync" }
     /// A place for the private file system that holds what is mounted over the host's folders.
     func mountPoint(_ member: Member) -> String { path + "/\(member.name)/root" }
 }

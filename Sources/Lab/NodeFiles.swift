@@ -13,11 +13,17 @@ struct NodeFiles: Sendable {
             try Files.makeFolder(folder.etc(node.name))
             try Files.makeFolder(folder.state(node.name))
             try Files.makeFolder(folder.run(node.name))
+            for part in ["etc", "lib", "log"] { try Files.makeFolder(folder.corosync(node.name) + "/" + part) }
             // JSON is YAML.
-            try Files.writeJSON(configuration(of: node), to: folder.etc(node.name) + "/node.yaml")
+            if lab.record.nodesAreFree {
+                try Files.writeJSON(settings(of: node), to: folder.etc(node.name) + "/node.yaml")
+            } else {
+                try Files.writeJSON(configuration(of: node), to: folder.etc(node.name) + "/node.yaml")
+            }
             try Files.write(Data((lab.record.credentials.secret + "\n").utf8), to: folder.etc(node.name) + "/san-secret", mode: 0o600)
         }
-        try writeIdentities(now: Date())
+        // Free nodes get theirs when a cluster is formed.
+        if !lab.record.nodesAreFree { try writeIdentities(now: Date()) }
         let hosts =
             ["127.0.0.1 localhost", "::1 localhost", "\(LabNetwork.sanAddress) san"]
             + lab.nodes.map { "\($0.address(on: .cluster) ?? "") \($0.name)" }
@@ -48,8 +54,18 @@ struct NodeFiles: Sendable {
             nodes: lab.nodes.map {
                 NodeAddress(name: $0.name, cluster: $0.address(on: .cluster) ?? "", migration: $0.address(on: .migration) ?? "")
             },
-            san: SANConfiguration(
-                portal: SAN.portal, target: lab.sanTarget, initiator: SAN.initiator(node.name), user: lab.record.credentials.user,
-                secretFile: "/etc/apus/san-secret"))
+            san: san(of: node))
+    }
+
+    private func settings(of node: LabNode) -> NodeSettings {
+        NodeSettings(
+            node: node.name,
+            addresses: LocalAddresses(cluster: node.address(on: .cluster) ?? "", migration: node.address(on: .migration) ?? ""), san: san(of: node))
+    }
+
+    private func san(of node: LabNode) -> SANConfiguration {
+        SANConfiguration(
+            portal: SAN.portal, target: lab.sanTarget, initiator: SAN.initiator(node.name), user: lab.record.credentials.user,
+            secretFile: "/etc/apus/san-secret")
     }
 }

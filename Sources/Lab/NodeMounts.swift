@@ -12,11 +12,11 @@ enum NodeMounts {
         hostname "$2"
         """
 
-    /// A node has its own `/etc/apus`, `/var/lib/apus`, `/run/apus`, and device nodes that an unprivileged QEMU may open, as udev
+    /// A node has its own `/etc/apus`, `/var/lib/apus`, `/run/apus`, its own folders of Corosync, and device nodes that an unprivileged QEMU may open, as udev
     /// gives to members of a group on a real host. Where the host has no `/etc/apus`, an overlay makes room for it, so that
     /// nothing stays on the host.
     static let node = """
-        etc=$3 state=$4 run=$5 hosts=$6
+        etc=$3 state=$4 run=$5 hosts=$6 corosync=$7
         room() {
           [ -d "$1/apus" ] && return
           mkdir "$root/$2" "$root/$2.work"
@@ -28,6 +28,12 @@ enum NodeMounts {
         room /var/lib state
         mount --bind "$state" /var/lib/apus
         mount --bind "$hosts" /etc/hosts
+        # Its paths are built in (corosync(8)); its pid file lies in /run, its sockets belong to the network namespace.
+        if [ -d /etc/corosync ]; then
+          mount --bind "$corosync/etc" /etc/corosync
+          mount --bind "$corosync/lib" /var/lib/corosync
+          mount --bind "$corosync/log" /var/log/corosync
+        fi
 
         mkdir "$root/dev"
         device() {
@@ -55,7 +61,7 @@ enum NodeMounts {
         case .node(let name):
             try await keeper.script(
                 [self.common, node, end].joined(separator: "\n"),
-                common + [folder.etc(name), folder.state(name), folder.run(name), folder.hosts])
+                common + [folder.etc(name), folder.state(name), folder.run(name), folder.hosts, folder.corosync(name)])
         case .san, .client, .switches:
             try await keeper.script([self.common, end].joined(separator: "\n"), common)
         }

@@ -7,6 +7,34 @@ import Testing
 
 @Suite("Calls over the socket", .timeLimit(.minutes(1)))
 struct CallTests {
+    /// - Returns: What the node must have received.
+    private func membershipCalls(_ client: NodeClient) async throws -> [any Hashable & Sendable] {
+        let (token, force, order) = (TokenRequest(lifetimeSeconds: 600), ForceRequest(force: true), JoinOrder(session: Data([5])))
+        let destroy = DestroyClusterRequest(name: Samples.prod, localOnly: false, force: false)
+        let preparation = JoinPreparation(secret: Data([7]), founder: Samples.n1, cluster: Samples.prod)
+        let bundle = try #require(Samples.bundle)
+        let delivery = MembershipDelivery(session: Data([1]), bundle: bundle)
+        let leave = MemberOrder(action: .leave, clusterID: Samples.id, force: false)
+        #expect(try await client.membership() == Samples.membership)
+        #expect(try await client.makeToken(token) == Samples.tokenReply)
+        #expect(try await client.createCluster(Samples.createCluster) == Samples.change)
+        #expect(try await client.addNode(AddNodeRequest(token: "apus1abc")) == Samples.change)
+        #expect(try await client.evictNode(Samples.n2, force) == Samples.change)
+        #expect(try await client.stopNode(Samples.n2, force) == Samples.change)
+        #expect(try await client.startNode(Samples.n2) == Samples.change)
+        #expect(try await client.destroyCluster(destroy) == Samples.change)
+        try await client.obey(leave)
+        #expect(try await client.prepareJoin(preparation) == Samples.joinOffer)
+        try await client.deliverMembership(delivery)
+        try await client.activateMembership(order)
+        #expect(try await client.joinState(order) == Samples.joinState)
+        try await client.abortJoin(order)
+        return [
+            token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation, delivery,
+            order, order, order,
+        ]
+    }
+
     @Test("Every operation arrives as asked and comes back as answered")
     func everyOperation() async throws {
         try await RunningServer.with { server in
@@ -38,14 +66,15 @@ struct CallTests {
             try await client.discardIncoming(Samples.id, reason: "cancelled")
             #expect(try await client.incomingState(Samples.id) == Samples.incoming)
             #expect(try await client.openLinkTest() == Samples.linkTest)
-            // Everything but openapi, ping and the stream of events reached the node.
-            #expect(await server.node.asked.count == Endpoints.all.count - 3)
+            // Everything but openapi, ping and the two streams of events reached the node.
+            let membership = try await membershipCalls(client)
+            #expect(await server.node.asked.count == Endpoints.all.count - 4)
             let bodies: [any Hashable & Sendable] = [
                 Samples.web, Samples.createRequest, Samples.web, Samples.web, StopMachineRequest(force: true), Samples.order,
                 Samples.order, Samples.web, Samples.initializeRequest, Samples.allocation, Samples.machine, Samples.offer,
                 Samples.resume, Samples.delivery, Samples.id, DiscardRequest(reason: "cancelled"), Samples.id,
             ]
-            #expect(await server.node.received(bodies))
+            #expect(await server.node.received(bodies + membership))
             await client.close()
         }
     }

@@ -32,7 +32,12 @@ struct LabOptions: ParsableArguments {
 struct LabUp: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Build a lab and start the node service on every node.",
-        discussion: "Example: apus lab up --nodes 3 --migration-limit 1Gbit")
+        discussion: """
+            Examples:
+              apus lab up --nodes 3 --migration-limit 1Gbit
+              apus lab up --nodes 2 --cluster      form a cluster of them, as an administrator would
+              apus lab up --nodes 3 --free         leave that to you
+            """)
 
     @OptionGroup var lab: LabOptions
     @Option(help: "1 to 16.") var nodes = 2
@@ -41,7 +46,13 @@ struct LabUp: AsyncParsableCommand {
     @Option(name: .customLong("csv-gib"), help: "Size of each of the two disks for Cluster Shared Volumes, in GiB.") var csvGiB = 8
     @Option(help: ArgumentHelp("The node service; without it the one beside this program.", valueName: "path")) var apusd: String?
     @Flag(help: "Start no node service: the nodes are bare hosts.") var bare = false
+    @Flag(inversion: .prefixedNo, help: "Form a cluster called lab of the nodes.") var cluster = false
+    @Flag(help: "The nodes belong to no cluster, and none is formed.") var free = false
     @Flag(help: "Print the finished lab as JSON.") var json = false
+
+    func validate() throws {
+        if bare, cluster || free { throw ValidationError("--bare starts no node service, so it does not go with --cluster or --free.") }
+    }
 
     func run() async throws {
         let limit = try migrationLimit.flatMap { try parseRate($0, option: "--migration-limit") }
@@ -52,7 +63,7 @@ struct LabUp: AsyncParsableCommand {
         if let apusd { tools.apusd = URL(fileURLWithPath: apusd).standardizedFileURL.path }
         let description = try LabDescription(prefix: lab.prefix, nodeCount: nodes, migrationLimit: limit, disks: disks)
 
-        let builder = LabBuilder(description, tools: tools, startsService: !bare)
+        let builder = LabBuilder(description, tools: tools, startsService: !bare, nodesAreFree: cluster || free)
         let isQuiet = json
         let start = ContinuousClock.now
         let built = try await cancelledByInterrupt {
@@ -61,6 +72,7 @@ struct LabUp: AsyncParsableCommand {
                 if !isQuiet { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
             }
         }
+        if cluster { try await LabCluster(lab: built).form { line in if !isQuiet { print(line) } } }
         if json {
             try printAsJSON(try await built.status())
         } else {
