@@ -97,9 +97,11 @@ let package = Package(
 
         // Actors: facts become decisions, decisions become calls.
         .target(
-            name: "Membership", dependencies: ["ClusterModel", "ClusterRules", "ClusterStore", "Corosync", logging], swiftSettings: strict),
-        .target(name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
             name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
+        .target(
+            name: "Membership",
+            dependencies: ["ClusterModel", "ClusterRules", "ClusterStore", "Corosync", "SharedDisks", "Witness", logging],
+            swiftSettings: strict),
         .target(
             name: "NodeService",
             dependencies: [
@@ -139,21 +141,16 @@ let package = Package(
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
-            name: "SharedDisksTests", dependencies: ["ClusterModel", "ISCSI", "SCSI", "SharedDisks", subprocess], swiftSettings: strict),
-        .testTarget(name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", grdb, subprocess], swiftSettings: strict),
-        .testTarget(
-            name: "WitnessTests",
-            dependencies: ["ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess],
+            name: "SharedDisksTests",
+            dependencies: [
+                "ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess,
+            ], swiftSettings: strict),
         // A process of its own, to be killed and traced by the tests.
         .executableTarget(
             name: "StoreWriter", dependencies: ["ClusterModel", "ClusterStore"], path: "Tests/StoreWriter", swiftSettings: strict),
         .testTarget(
             name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "StoreWriter", grdb, subprocess],
             swiftSettings: strict),
-            name: "SharedDisksTests",
-            dependencies: [
-                "ClusterModel", "ClusterRules", "ISCSI", "Reservations", "SCSI", "SharedDisks", "Witness", subprocess,
-            ], swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
         .testTarget(name: "SwitchoverFramesTests", dependencies: ["SwitchoverFrames", subprocess], swiftSettings: strict),

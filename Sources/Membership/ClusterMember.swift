@@ -288,6 +288,7 @@ public actor ClusterMember {
     }
     var configuration: ClusterState { state }
     var committedVotes: VoteTable { log.votes }
+    var votersPresent: VotersPresent { log.votersPresent }
 
     private func tickForever() async {
         while !Task.isCancelled {
