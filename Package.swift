@@ -83,7 +83,7 @@ let package = Package(
         .target(
             name: "NodeClient",
             dependencies: [
-                "ClusterAPI", "ClusterModel", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
+                "ClusterAPI", "ClusterModel", "NodeIdentity", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: strict),
         .target(
@@ -92,8 +92,10 @@ let package = Package(
                 "ClusterAPI", "ClusterModel", "NodeIdentity", lifecycle, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
             ], swiftSettings: strict),
+
+        .target(
+            name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", logging], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
         .target(
@@ -105,8 +107,8 @@ let package = Package(
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ISCSI", "MigrationRules", "NodeClient", "NodeIdentity", "QEMU", "QMP", "SCSI",
-                "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership", "MigrationRules", "NodeClient",
+                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.
@@ -121,7 +123,7 @@ let package = Package(
         .executableTarget(
             name: "apusd",
             dependencies: [
-                "ClusterModel", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
+                "ClusterModel", "Forming", "NodeIdentity", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
@@ -136,7 +138,6 @@ let package = Package(
             name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
-        .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
@@ -159,6 +160,12 @@ let package = Package(
             name: "NodeServerTests",
             dependencies: [
                 "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", argumentParser, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "FormingTests",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", logging,
             ],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),

@@ -1,6 +1,9 @@
 import ClusterModel
 import Foundation
 
+/// All that a node answers, whoever asks.
+public typealias NodeOperations = OperatorOperations & PeerOperations & FormingOperations & JoinOperations
+
 /// Everything an operator can ask of a cluster, at any of its nodes: a node that is not the owner passes the request on.
 ///
 /// `apusd` carries it out, `NodeServer` offers it over HTTP, `NodeClient` is the same protocol from the other side.

@@ -9,7 +9,7 @@ import NIOSSL
 ///
 /// Every call has a deadline, the one its endpoint names unless ``waiting(_:)`` says otherwise, and fails with an ``APIError`` that
 /// says who did not answer and where. Copies share their connections; the last one to go closes them.
-public struct NodeClient: OperatorOperations, PeerOperations {
+public struct NodeClient: NodeOperations {
     let link: NodeLink
     private var deadline: Duration?
 
@@ -32,6 +32,13 @@ public struct NodeClient: OperatorOperations, PeerOperations {
         address: String, port: Int, node: NodeName?, identity: String, connectTimeout: Duration = .seconds(1)
     ) throws(APIError) {
         link = try NodeLink(address: address, port: port, node: node, identity: identity, connectTimeout: connectTimeout)
+    }
+
+    /// Talks to a node that belongs to no cluster, as its token describes it; only the calls of ``JoinOperations`` make sense.
+    ///
+    /// - Parameter fingerprint: SHA-256 of the certificate that it must show.
+    public init(address: String, port: Int, node: NodeName, fingerprint: [UInt8], connectTimeout: Duration = .seconds(3)) {
+        link = NodeLink(address: address, port: port, node: node, fingerprint: fingerprint, connectTimeout: connectTimeout)
     }
 
     /// The same client, whose calls wait this long for their whole reply.
@@ -115,6 +122,45 @@ public struct NodeClient: OperatorOperations, PeerOperations {
         try await call(Endpoints.incomingState, migration.uuidString)
     }
     public func openLinkTest() async throws(APIError) -> LinkTestReady { try await call(Endpoints.openLinkTest) }
+
+    // MARK: Who belongs to the cluster
+
+    public func membership() async throws(APIError) -> Membership { try await call(Endpoints.membership) }
+    public func makeToken(_ request: TokenRequest) async throws(APIError) -> TokenReply {
+        try await call(Endpoints.makeToken, body: request)
+    }
+    public func createCluster(_ request: CreateClusterRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.createCluster, body: request)
+    }
+    public func addNode(_ request: AddNodeRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.addNode, body: request)
+    }
+    public func evictNode(_ node: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.evictNode, node.rawValue, body: request)
+    }
+    public func stopNode(_ node: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.stopNode, node.rawValue, body: request)
+    }
+    public func startNode(_ node: NodeName) async throws(APIError) -> ClusterChange { try await call(Endpoints.startNode, node.rawValue) }
+    public func destroyCluster(_ request: DestroyClusterRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.destroyCluster, body: request)
+    }
+    /// The stream ends with an ``APIError`` when the node falls silent or goes away; ending the iteration ends the request.
+    public func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> {
+        try await link.follow(Endpoints.followChange, id.uuidString, deadline: deadline)
+    }
+
+    public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
+        try await call(Endpoints.prepareJoin, body: request)
+    }
+    public func deliverMembership(_ request: MembershipDelivery) async throws(APIError) {
+        _ = try await call(Endpoints.deliverMembership, body: request)
+    }
+    public func activateMembership(_ request: JoinOrder) async throws(APIError) {
+        _ = try await call(Endpoints.activateMembership, body: request)
+    }
+    public func joinState(_ request: JoinOrder) async throws(APIError) -> JoinState { try await call(Endpoints.joinState, body: request) }
+    public func abortJoin(_ request: JoinOrder) async throws(APIError) { _ = try await call(Endpoints.abortJoin, body: request) }
 
     // MARK: Calls
 

@@ -40,6 +40,20 @@ final class NodeLink: Sendable {
         base = "https://\(host):\(port)"
     }
 
+    /// To a node that belongs to no cluster. TLS checks that it holds the key of the certificate that it shows; that this is the
+    /// certificate which is meant is checked before anything is sent.
+    init(address: String, port: Int, node: NodeName, fingerprint: [UInt8], connectTimeout: Duration) {
+        var configuration = Self.configuration(connectTimeout: connectTimeout)
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv13
+        tls.certificateVerification = .none
+        configuration.tlsConfiguration = tls
+        configuration.http1_1ConnectionDebugInitializer = { channel in PinnedCheck.require(fingerprint, of: channel) }
+        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        peer = .node(node, address: address, port: port)
+        base = "https://\(address.contains(":") ? "[\(address)]" : address):\(port)"
+    }
+
     deinit {
         // A client that is let go without `close()`: the pool is kept alive by its own shutdown, nothing waits for it.
         http.shutdown().whenComplete { _ in }

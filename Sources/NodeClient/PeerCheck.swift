@@ -1,6 +1,7 @@
 import ClusterModel
 import NIOCore
 import NIOSSL
+import NodeIdentity
 
 /// The certificate is good, but bears another name than the node that is meant.
 struct WrongPeer: Error {}
@@ -25,6 +26,21 @@ enum PeerCheck {
         certificate._subjectAlternativeNames().contains { name in
             name.nameType == .dnsName
                 && name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } == node.rawValue
+        }
+    }
+}
+
+/// The certificate is not the one that the token speaks of.
+struct WrongFingerprint: Error {}
+
+/// Demands one certificate, known by its fingerprint, whoever signed it: how a node is trusted that belongs to no cluster yet.
+enum PinnedCheck {
+    static func require(_ fingerprint: [UInt8], of channel: any Channel) -> EventLoopFuture<Void> {
+        channel.nioSSL_peerCertificate().flatMapThrowing { certificate in
+            guard let certificate, FreeNodeIdentity.fingerprint(ofDER: try certificate.toDERBytes()) == fingerprint else {
+                channel.eventLoop.execute { channel.close(promise: nil) }
+                throw WrongFingerprint()
+            }
         }
     }
 }

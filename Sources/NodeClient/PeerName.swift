@@ -31,6 +31,7 @@ enum PeerName: Sendable, CustomStringConvertible {
             if case .connectTimeout = error { return unreachable("it does not take the connection in time") }
             return unreachable(String(describing: error))
         case is WrongPeer: return impostor
+        case is WrongFingerprint: return replaced
         case let error as NIOSSLExtraError where error == .failedToValidateHostname: return impostor
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             return unreachable(
@@ -84,6 +85,14 @@ enum PeerName: Sendable, CustomStringConvertible {
                     + "Check the addresses in node.yaml.")
         default: APIError(.unreachable, "\(self) shows a certificate that does not bear this address. Call it by its name.")
         }
+    }
+
+    /// Whoever answers is not the node that made the token.
+    private var replaced: APIError {
+        APIError(
+            .forbidden,
+            "\(self) shows another certificate than its token says. Either the token is of an earlier installation of that node: make a "
+                + "new one there with `apus node token`. Or somebody stands between: nothing was sent.")
     }
 
     private static func text(_ duration: Duration) -> String {

@@ -66,7 +66,7 @@ public struct CertificateAuthority: Sendable {
     }
 
     /// A certificate with which a person calls the API of any node. It cannot be used to serve, nor for memory streams.
-    public func issueAdministratorCertificate(administrator: String, now: Date) throws(IdentityError) -> IssuedCertificate {
+    public func issueAdministratorCertificate(administrator: String, now: Date) throws(IdentityError) -> CertificateWithKey {
         guard Self.isLabel(administrator) else { throw .unusableName(administrator, what: "administrator") }
         return try issue(
             from: clusterRoot, unit: Role.administrator.unit, name: administrator, alternativeNames: [], usages: [.clientAuth], now: now)
@@ -100,7 +100,7 @@ extension CertificateAuthority {
 
     private func issue(
         from root: KeyPair, unit: String, name: String, alternativeNames: [GeneralName], usages: [ExtendedKeyUsage.Usage], now: Date
-    ) throws(IdentityError) -> IssuedCertificate {
+    ) throws(IdentityError) -> CertificateWithKey {
         let authorityEnd = root.certificate.notValidAfter
         guard authorityEnd.timeIntervalSince(now) >= Validity.shortestLeaf else {
             throw .authorityExpiresFirst(cluster: cluster, at: authorityEnd)
@@ -128,7 +128,7 @@ extension CertificateAuthority {
                     AuthorityKeyIdentifier(keyIdentifier: try root.certificate.extensions.subjectKeyIdentifier?.keyIdentifier)
                     if !alternativeNames.isEmpty { SubjectAlternativeNames(alternativeNames) }
                 }, issuerPrivateKey: Certificate.PrivateKey(root.key))
-            return IssuedCertificate(
+            return CertificateWithKey(
                 authorityPEM: try root.certificatePEM(), certificatePEM: try pem(certificate),
                 keyPEM: KeyPair(certificate: certificate, key: key).keyPEM, expires: certificate.notValidAfter)
         } catch {

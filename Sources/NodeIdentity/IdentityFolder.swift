@@ -92,6 +92,55 @@ enum IdentityFolder {
     }
 }
 
+/// The certificates and keys of an authority as PEM text, to be kept in the replicated configuration.
+public struct AuthorityFiles: Hashable, Sendable, Codable {
+    public var clusterCertificate: String
+    public var clusterKey: String
+    public var streamCertificate: String
+    public var streamKey: String
+
+    public init(clusterCertificate: String, clusterKey: String, streamCertificate: String, streamKey: String) {
+        self.clusterCertificate = clusterCertificate
+        self.clusterKey = clusterKey
+        self.streamCertificate = streamCertificate
+        self.streamKey = streamKey
+    }
+}
+
+extension CertificateAuthority {
+    public func files() throws(IdentityError) -> AuthorityFiles {
+        AuthorityFiles(
+            clusterCertificate: try clusterRoot.certificatePEM(), clusterKey: clusterRoot.keyPEM,
+            streamCertificate: try streamRoot.certificatePEM(), streamKey: streamRoot.keyPEM)
+    }
+
+    /// The authority that ``files()`` gave.
+    ///
+    /// - Throws: ``IdentityError`` when one is damaged, has expired, or does not belong to the others.
+    public init(_ files: AuthorityFiles, now: Date) throws(IdentityError) {
+        func pair(_ certificate: String, _ key: String, _ what: String) throws(IdentityError) -> KeyPair {
+            let place = "the \(what) root in the cluster's configuration"
+            let parsed: KeyPair
+            do {
+                parsed = KeyPair(
+                    certificate: try Certificate(pemEncoded: certificate), key: try P256.Signing.PrivateKey(pemRepresentation: key))
+            } catch { throw .malformed(path: place, expected: "a certificate with its key", reason: "\(error)") }
+            guard parsed.certificate.publicKey == Certificate.PublicKey(parsed.key.publicKey) else {
+                throw .keyDoesNotMatch(certificate: place, key: place)
+            }
+            guard parsed.certificate.isAuthority, parsed.certificate.isSigned(by: parsed.certificate) else { throw .notAnAuthority(path: place) }
+            try parsed.certificate.checkValidity(at: now, path: place)
+            return parsed
+        }
+        let cluster = try pair(files.clusterCertificate, files.clusterKey, "cluster")
+        let stream = try pair(files.streamCertificate, files.streamKey, "stream")
+        guard let name = cluster.certificate.commonName, Self.isLabel(name), stream.certificate.commonName == name else {
+            throw .notAnAuthority(path: "the cluster's configuration")
+        }
+        self.init(cluster: name, clusterRoot: cluster, streamRoot: stream)
+    }
+}
+
 extension CertificateAuthority {
     /// Writes the authority's certificates and keys (0600) to a folder that only root may enter.
     public func write(to folder: String) throws(IdentityError) {

@@ -4,7 +4,7 @@ import SwiftASN1
 import X509
 
 /// A certificate, its private key, and the authority that signed it; all as PEM text, ready for files.
-public struct IssuedCertificate: Hashable, Sendable {
+public struct CertificateWithKey: Hashable, Sendable {
     /// The certificate of the authority that signed ``certificatePEM``.
     public let authorityPEM: String
     public let certificatePEM: String
@@ -12,6 +12,29 @@ public struct IssuedCertificate: Hashable, Sendable {
     public let keyPEM: String
     /// The last moment it is valid.
     public let expires: Date
+
+    /// As it came from the node that issued it. Whether it is in order is checked when a folder of it is loaded.
+    public init(authorityPEM: String, certificatePEM: String, keyPEM: String, expires: Date) {
+        self.authorityPEM = authorityPEM
+        self.certificatePEM = certificatePEM
+        self.keyPEM = keyPEM
+        self.expires = expires
+    }
+
+    /// What names the certificate: its serial number, as ``Holder/serial`` has it, and its SHA-256 fingerprint, hexadecimal.
+    public func names() throws(IdentityError) -> (serial: String, fingerprint: String) {
+        do {
+            let certificate = try Certificate(pemEncoded: certificatePEM)
+            return (certificate.serialText, hexadecimal(try certificate.fingerprint()))
+        } catch { throw .malformed(path: "an issued certificate", expected: "a certificate", reason: "\(error)") }
+    }
+}
+
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { byte in
+        let digits = String(byte, radix: 16)
+        return digits.count == 1 ? "0" + digits : digits
+    }.joined()
 }
 
 /// A certificate with the private key that belongs to it.
@@ -31,6 +54,16 @@ func pem(_ certificate: Certificate) throws(IdentityError) -> String {
 }
 
 extension Certificate {
+    /// The serial number, hexadecimal.
+    var serialText: String { hexadecimal(serialNumber.bytes) }
+
+    /// SHA-256 over its DER form.
+    func fingerprint() throws -> [UInt8] {
+        var serializer = DER.Serializer()
+        try serializer.serialize(self)
+        return Array(SHA256.hash(data: serializer.serializedBytes))
+    }
+
     /// The first common name of the subject, as text.
     var commonName: String? { subject.firstValue(of: .RDNAttributeType.commonName) }
 

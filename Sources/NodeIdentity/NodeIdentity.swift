@@ -6,9 +6,15 @@ import X509
 public struct NodeCredentials: Hashable, Sendable {
     public let node: String
     /// For the API: as server, and as client of other nodes.
-    public let api: IssuedCertificate
+    public let api: CertificateWithKey
     /// For QEMU's memory streams, from the other root.
-    public let stream: IssuedCertificate
+    public let stream: CertificateWithKey
+
+    public init(node: String, api: CertificateWithKey, stream: CertificateWithKey) {
+        self.node = node
+        self.api = api
+        self.stream = stream
+    }
 
     /// Writes the node's identity folder.
     ///
@@ -100,7 +106,7 @@ public struct AdministratorIdentity: Hashable, Sendable {
     public let keyPEM: String
     public let expires: Date
 
-    /// Loads the folder that ``IssuedCertificate/writeAdministrator(to:)`` wrote, with the same checks as a node's.
+    /// Loads the folder that ``CertificateWithKey/writeAdministrator(to:)`` wrote, with the same checks as a node's.
     public static func load(from folder: String, now: Date) throws(IdentityError) -> AdministratorIdentity {
         let leaf = try Leaf(
             folder: folder, certificate: IdentityFolder.administratorCertificate, key: IdentityFolder.administratorKey,
@@ -111,7 +117,7 @@ public struct AdministratorIdentity: Hashable, Sendable {
     }
 }
 
-extension IssuedCertificate {
+extension CertificateWithKey {
     /// Writes an administrator's folder: `ca-cert.pem`, `admin-cert.pem`, `admin-key.pem` (0600).
     public func writeAdministrator(to folder: String) throws(IdentityError) {
         try SafeFile.makeFolder(folder, mode: 0o700)

@@ -18,6 +18,8 @@ public struct Holder: Hashable, Sendable, CustomStringConvertible {
     /// The node's or the administrator's name.
     public let name: String
     public let cluster: String
+    /// The certificate's serial number, hexadecimal: which of its holder's certificates it is.
+    public let serial: String
 
     /// Reads who a certificate was issued to. TLS must have verified its chain already; this does not.
     ///
@@ -36,6 +38,7 @@ public struct Holder: Hashable, Sendable, CustomStringConvertible {
         self.role = role
         self.name = name
         self.cluster = cluster
+        serial = certificate.serialText
     }
 
     public var description: String { "\(role.rawValue) \(name) of cluster \(cluster)" }

@@ -2,10 +2,9 @@ import ClusterAPI
 import Foundation
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import NIOCore
-import NIOSSL
+import NodeIdentity
 import ServiceLifecycle
 import Synchronization
 
@@ -20,13 +19,24 @@ public struct NodeServer: Service {
         public var address: String
         /// 0 lets the system choose; ``NodeServer/Listening/port`` tells which.
         public var port: Int
-        /// Folder with `ca-cert.pem`, `node-cert.pem` and `node-key.pem`.
-        public var identity: String
-        public init(address: String, port: Int, identity: String) {
+        /// What it shows there.
+        public var identity: ListenerIdentity
+        /// Folder with `ca-cert.pem`, `node-cert.pem` and `node-key.pem`, to be shown when the server starts; nil: ``identity`` is set.
+        private var folder: String?
+
+        public init(address: String, port: Int, identity folder: String) {
+            self.init(address: address, port: port, identity: ListenerIdentity())
+            self.folder = folder
+        }
+
+        /// - Parameter identity: Something must have been given to it to show before the server runs.
+        public init(address: String, port: Int, identity: ListenerIdentity) {
             self.address = address
             self.port = port
             self.identity = identity
         }
+
+        func load() throws(NodeServerError) { if let folder { try identity.showMember(folder: folder) } }
     }
 
     /// Reported once every listener answers.
@@ -35,12 +45,13 @@ public struct NodeServer: Service {
         public var port: Int?
     }
 
-    let operations: any OperatorOperations & PeerOperations
+    let operations: any NodeOperations
     let socketPath: String
     let cluster: ClusterListener?
     let version: String
     let limits: ServerLimits
     let logger: Logger
+    let refusal: @Sendable (Holder) -> APIError?
     let onListening: @Sendable (Listening) async -> Void
 
     /// - Parameters:
@@ -48,9 +59,11 @@ public struct NodeServer: Service {
     ///   - socketPath: Of the Unix socket, at most 107 bytes (unix(7)). What a dead server left there is replaced.
     ///   - cluster: nil offers the socket only.
     ///   - version: Of Apus, for `/openapi.json`.
+    ///   - refusal: Why the holder of a certificate of the cluster may call nothing all the same; asked at every request.
     public init(
-        operations: any OperatorOperations & PeerOperations, socketPath: String, cluster: ClusterListener?, version: String,
-        limits: ServerLimits = ServerLimits(), logger: Logger, onListening: @escaping @Sendable (Listening) async -> Void = { _ in }
+        operations: any NodeOperations, socketPath: String, cluster: ClusterListener?, version: String,
+        limits: ServerLimits = ServerLimits(), logger: Logger, refusal: @escaping @Sendable (Holder) -> APIError? = { _ in nil },
+        onListening: @escaping @Sendable (Listening) async -> Void = { _ in }
     ) {
         self.operations = operations
         self.socketPath = socketPath
@@ -58,6 +71,7 @@ public struct NodeServer: Service {
         self.version = version
         self.limits = limits
         self.logger = logger
+        self.refusal = refusal
         self.onListening = onListening
     }
 
@@ -65,14 +79,14 @@ public struct NodeServer: Service {
     public func run() async throws {
         let socket = try ServerSocket(path: socketPath)
         defer { socket.remove() }
-        let tls = try cluster.map { listener in try serverTLS(identity: listener.identity) }
+        try cluster?.load()
         let opened = Opened(expecting: cluster == nil ? 1 : 2, report: onListening)
 
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await withThrowingTaskGroup(of: Void.self) { listeners in
                     listeners.addTask { try await serveLocally(at: socket, opened) }
-                    if let cluster, let tls { listeners.addTask { try await serve(cluster, tls, opened) } }
+                    if let cluster { listeners.addTask { try await serve(cluster, opened) } }
                     // One that fails takes the other with it: half a node service would be mistaken for a whole one.
                     for try await _ in listeners {}
                 }
@@ -96,10 +110,11 @@ public struct NodeServer: Service {
         ) { () throws(NodeServerError) in try socket.publish() }
     }
 
-    private func serve(_ listener: ClusterListener, _ tls: TLSConfiguration, _ opened: Opened) async throws {
+    private func serve(_ listener: ClusterListener, _ opened: Opened) async throws {
         try await serve(
             on: .hostname(listener.address, port: listener.port), called: "\(listener.address):\(listener.port)",
-            server: .init { responder in ConnectionGuard(try TLSChannel(http(responder), tlsConfiguration: tls)) }, opened)
+            server: .init { responder in ConnectionGuard(ChangingTLSChannel(base: http(responder), identity: listener.identity)) },
+            opened)
     }
 
     private func http(_ responder: @escaping HTTPChannelHandler.Responder) -> HTTP1Channel {
@@ -112,7 +127,10 @@ public struct NodeServer: Service {
     ) async throws {
         let failure = Mutex<NodeServerError?>(nil)
         let application = Application(
-            router: Routes(operations: operations, version: version, limits: limits).router(), server: server,
+            router: Routes(
+                operations: operations, version: version, limits: limits,
+                callers: CallerRegister(identity: cluster?.identity, refusal: refusal)
+            ).router(), server: server,
             configuration: ApplicationConfiguration(
                 address: address, serverName: "apus", availableConnectionsDelegate: .maximum(limits.connections, logger: logger)),
             onServerRunning: { channel in
@@ -133,21 +151,6 @@ public struct NodeServer: Service {
             throw NodeServerError.cannotListen(on: place, reason: String(describing: error))
         } catch let error as ServiceGroupError {
             throw failure.withLock { $0 } ?? NodeServerError.cannotListen(on: place, reason: String(describing: error))
-        }
-    }
-
-    /// TLS 1.3 only; a client must show a certificate that the cluster's authority signed.
-    private func serverTLS(identity: String) throws(NodeServerError) -> TLSConfiguration {
-        do {
-            var configuration = TLSConfiguration.makeServerConfigurationWithMTLS(
-                certificateChain: try NIOSSLCertificate.fromPEMFile(identity + "/node-cert.pem").map { .certificate($0) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: identity + "/node-key.pem", format: .pem)),
-                trustRoots: .certificates(try NIOSSLCertificate.fromPEMFile(identity + "/ca-cert.pem")))
-            configuration.minimumTLSVersion = .tlsv13
-            configuration.applicationProtocols = ["http/1.1"]
-            return configuration
-        } catch {
-            throw .unusableIdentity(folder: identity, reason: String(describing: error))
         }
     }
 }

@@ -8,22 +8,18 @@ import NIOCore
 
 /// Joins every line of ``Endpoints`` with the operation that answers it.
 struct Routes {
-    let operations: any OperatorOperations & PeerOperations
+    let operations: any NodeOperations
     let version: String
     let limits: ServerLimits
-    private let callers = CallerRegister()
-
-    init(operations: any OperatorOperations & PeerOperations, version: String, limits: ServerLimits) {
-        self.operations = operations
-        self.version = version
-        self.limits = limits
-    }
+    let callers: CallerRegister
 
     func router() -> Router<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: ErrorReplies())
         addOperatorRoutes(to: router)
         addPeerRoutes(to: router)
+        addFormingRoutes(to: router)
+        addJoinRoutes(to: router)
         return router
     }
 
@@ -96,7 +92,7 @@ struct Routes {
     }
 
     /// Answers an endpoint with JSON.
-    private func on<Body, Reply>(
+    func on<Body, Reply>(
         _ endpoint: Endpoint<Body, Reply>, _ router: Router<APIContext>,
         answer: @escaping @Sendable (Body, PathValues) async throws -> Reply
     ) {
@@ -114,7 +110,7 @@ struct Routes {
         }
     }
 
-    private func register(
+    func register(
         _ endpoint: EndpointDescription, _ router: Router<APIContext>,
         answer: @escaping @Sendable (Request, PathValues) async throws -> Response
     ) {
@@ -123,7 +119,7 @@ struct Routes {
         router.on(RouterPath(endpoint.path), method: method) { request, context in
             let caller = try await callers.caller(of: context.channel)
             guard caller.may(call: endpoint) else {
-                throw APIError(.forbidden, "\(endpoint) is for nodes of the cluster among themselves; this is \(caller).")
+                throw caller.refusal(of: endpoint)
             }
             // What changes something is worth a line in the log, and who asked for it.
             var entry: Logger.Metadata = ["caller": "\(caller)", "path": "\(request.uri.path)"]
@@ -169,6 +165,10 @@ struct PathValues: Sendable {
 
     func machine() throws(APIError) -> VMName {
         do { return try VMName(text("name")) } catch { throw APIError(.invalid, error.description) }
+    }
+
+    func node() throws(APIError) -> NodeName {
+        do { return try NodeName(text("name")) } catch { throw APIError(.invalid, error.description) }
     }
 
     func uuid(_ name: String) throws(APIError) -> UUID {

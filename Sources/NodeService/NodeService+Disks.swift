@@ -10,27 +10,27 @@ extension NodeService {
     }
 
     public func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
-        guard configuration.isCoordinator else { return try await coordinator().initializeDisk(request) }
+        guard peers.isCoordinator else { return try await coordinator().initializeDisk(request) }
         do {
-            return try await storage.initialize(request.disk, label: request.label, cluster: configuration.cluster, force: request.force)
+            return try await storage.initialize(request.disk, label: request.label, cluster: peers.cluster, force: request.force)
         } catch { throw translate(error, while: "Initialising \(request.disk)") }
     }
 
     public func allocate(_ request: AllocationRequest) async throws(APIError) -> VirtualMachine {
-        guard configuration.isCoordinator else { return try await coordinator().allocate(request) }
+        guard peers.isCoordinator else { return try await coordinator().allocate(request) }
         do { return try await storage.allocate(request) } catch {
             throw translate(error, while: "Allocating room for \(request.definition.name)")
         }
     }
 
     public func release(_ machine: VirtualMachine) async throws(APIError) {
-        guard configuration.isCoordinator else { return try await coordinator().release(machine) }
+        guard peers.isCoordinator else { return try await coordinator().release(machine) }
         do { try await storage.release(machine) } catch { throw translate(error, while: "Releasing the room of \(machine.name)") }
     }
 
     private func coordinator() throws(APIError) -> any OperatorOperations & PeerOperations {
-        guard let client = peers.client(of: configuration.coordinator) else {
-            throw error(.unreachable, "The coordinator \(configuration.coordinator) is not among the nodes of this one's configuration.")
+        guard let client = peers.client(of: peers.coordinator) else {
+            throw error(.unreachable, "The coordinator \(peers.coordinator) is not among the nodes of this one's configuration.")
         }
         return client
     }
@@ -38,8 +38,8 @@ extension NodeService {
     public func nodes() async throws(APIError) -> [NodeStatus] {
         let replies = await peers.askAll { (peer) async throws(APIError) in try await peer.facts() }
         let ours = try await facts()
-        return configuration.nodes.map { address in
-            let isCoordinator = address.name == configuration.coordinator
+        return peers.nodes.map { address in
+            let isCoordinator = address.name == peers.coordinator
             if address.name == node {
                 return NodeStatus(name: node, address: address.cluster, facts: ours, problem: nil, isCoordinator: isCoordinator)
             }

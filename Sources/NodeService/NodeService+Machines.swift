@@ -92,12 +92,12 @@ extension NodeService {
         if let image = request.image { try checkImage(image, for: definition) }
         let allocation = AllocationRequest(definition: definition, volume: request.volume, owner: node)
         let machine: VirtualMachine
-        if configuration.isCoordinator {
+        if peers.isCoordinator {
             machine = try await allocate(allocation)
-        } else if let coordinator = peers.client(of: configuration.coordinator) {
+        } else if let coordinator = peers.client(of: peers.coordinator) {
             machine = try await coordinator.allocate(allocation)
         } else {
-            throw error(.unreachable, "The coordinator \(configuration.coordinator) is not known.")
+            throw error(.unreachable, "The coordinator \(peers.coordinator) is not known.")
         }
         do {
             if let image = request.image, let first = definition.disks.first, let extent = machine.extents[first.name] {
@@ -136,9 +136,9 @@ extension NodeService {
     }
 
     private func giveBack(_ machine: VirtualMachine) async throws(APIError) {
-        if configuration.isCoordinator {
+        if peers.isCoordinator {
             try await release(machine)
-        } else if let coordinator = peers.client(of: configuration.coordinator) {
+        } else if let coordinator = peers.client(of: peers.coordinator) {
             try await coordinator.release(machine)
         }
     }

@@ -97,8 +97,8 @@ extension NodeService {
     private func refusals(of order: MigrationOrder) async throws(APIError) -> [String] {
         guard let entry = machines[order.vm] else { throw error(.notFound, "There is no virtual machine \(order.vm).") }
         if order.destination == node { return ["\(order.vm) is on \(node) already; name another node with --to."] }
-        guard configuration.address(of: order.destination) != nil, let peer = peers.client(of: order.destination) else {
-            let known = configuration.nodes.map(\.name.rawValue).joined(separator: ", ")
+        guard peers.address(of: order.destination) != nil, let peer = peers.client(of: order.destination) else {
+            let known = peers.nodes.map(\.name.rawValue).joined(separator: ", ")
             throw error(.notFound, "There is no node \(order.destination); the cluster has \(known).")
         }
         async let ours = facts()

@@ -1,5 +1,6 @@
 import ClusterAPI
 import ClusterModel
+import Forming
 import Foundation
 import Logging
 import MigrationRules
@@ -24,6 +25,12 @@ public actor NodeService {
     var queue: MigrationQueue
     var incoming: [UUID: IncomingMachine] = [:]
     private var supervisor: Task<Void, Never>?
+    /// nil with a fixed list of nodes.
+    nonisolated let forming: FormingSeat?
+    /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.
+    var member: MemberRecord?
+    /// Whether Corosync and the engine have been started since the service was.
+    var engineRuns = false
 
     /// A machine this node knows: owned, being received, or owned by another that it came from.
     struct LocalEntry {
@@ -46,8 +53,9 @@ public actor NodeService {
         var isBusy = false
     }
 
+    /// - Parameter forming: Lets the node be taken into a cluster; nil with a fixed list of nodes.
     /// - Throws: When the state folder cannot be used or QEMU cannot be asked what it offers.
-    public init(configuration: NodeConfiguration, logger: Logger) async throws {
+    public init(configuration: NodeConfiguration, forming: FormingSeat? = nil, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
         store = try MachineStore(stateFolder: configuration.directories.state)
@@ -57,8 +65,11 @@ public actor NodeService {
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
+        self.forming = forming
+        member = try forming?.folder.member()
         // Before anybody can ask: a node that does not know yet what it received must not say that it knows nothing of it.
         try loadMachines()
+        try await forming?.open(for: self, machineGroup: host.machineUser.groupID, now: Date(), logger: logger)
     }
 
     /// Finds the machines that ran before, and looks after them until cancelled. Machines go on running when it ends.
@@ -68,6 +79,7 @@ public actor NodeService {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
+                group.addTask { await self.keepMembership() }
                 await group.waitForAll()
             }
         }
@@ -83,6 +95,7 @@ public actor NodeService {
     }
 
     private func shutDown() async {
+        await forming?.close()
         for task in runnerTasks.values { task.cancel() }
         for entry in machines.values { await entry.local?.detach() }
         await storage.close()

@@ -26,6 +26,7 @@ struct Apus: AsyncParsableCommand {
         subcommands: [
             VMCommand.self,
             MigrationCommand.self,
+            ClusterCommand.self,
             NodeCommand.self,
             DiskCommand.self,
             LabCommand.self,

@@ -1,7 +1,9 @@
 import ArgumentParser
 import ClusterModel
+import Forming
 import Foundation
 import Logging
+import NodeIdentity
 import NodeServer
 import NodeService
 import ServiceLifecycle
@@ -33,31 +35,72 @@ struct Apusd: AsyncParsableCommand {
         LoggingSystem.bootstrap { label in StructuredLogHandler(label: label) }
         var logger = Logger(label: "apusd")
         logger.logLevel = logLevel.level
-        let configuration: NodeConfiguration
+        let content: NodeConfigurationFile.Content
         do {
-            configuration = try NodeConfigurationFile.load(config)
+            content = try NodeConfigurationFile.load(config)
         } catch {
             FileHandle.standardError.write(Data("apusd: \(error)\n".utf8))
             throw ExitCode(2)
         }
         if check { return }
-        logger[metadataKey: "node"] = "\(configuration.node)"
-        do {
-            let node = try await NodeService(configuration: configuration, logger: logger)
-            let server = NodeServer(
-                operations: node, socketPath: configuration.directories.apiSocket,
-                cluster: .init(
-                    address: configuration.ownAddress.cluster, port: configuration.apiPort, identity: configuration.directories.identity),
-                version: ApusVersion.current, logger: logger,
-                onListening: { [logger] _ in logger.notice("ready", metadata: ["socket": "\(configuration.directories.apiSocket)"]) })
-            let group = ServiceGroup(
-                configuration: .init(
-                    services: [.init(service: node), .init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-            try await group.run()
-        } catch {
+        do { try await serve(content, logger) } catch {
             logger.critical("apusd ends", metadata: ["reason": "\(error)"])
             throw ExitCode(1)
         }
+    }
+
+    private func serve(_ content: NodeConfigurationFile.Content, _ unnamed: Logger) async throws {
+        var logger = unnamed
+        let identity = ListenerIdentity()
+        let configuration: NodeConfiguration
+        var seat: FormingSeat?
+        switch content {
+        case .fixed(let fixed):
+            configuration = fixed
+            try identity.showMember(folder: fixed.directories.identity)
+        case .local(let settings):
+            (configuration, seat) = try Self.seat(settings, showing: identity, logger)
+        }
+        logger[metadataKey: "node"] = "\(configuration.node)"
+        let node = try await NodeService(configuration: configuration, forming: seat, logger: logger)
+        let server = NodeServer(
+            operations: node, socketPath: configuration.directories.apiSocket,
+            cluster: .init(address: configuration.ownAddress.cluster, port: configuration.apiPort, identity: identity),
+            version: ApusVersion.current, logger: logger,
+            onListening: { [logger] _ in logger.notice("ready", metadata: ["socket": "\(configuration.directories.apiSocket)"]) })
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: node), .init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    /// A node that may be a member: its state folder says so.
+    private static func seat(
+        _ settings: NodeSettings, showing identity: ListenerIdentity, _ logger: Logger
+    ) throws -> (NodeConfiguration, FormingSeat) {
+        let folder = ClusterFolder(state: settings.directories.state)
+        if try folder.tidy() { logger.notice("what was delivered by a join that was not gone on with is dropped") }
+        let member = try folder.member()
+        if let member, member.node != settings.node {
+            throw NodeConfigurationError(
+                file: "node.yaml",
+                problem: "node: says \(settings.node), but this node is the member \(member.node) of cluster \(member.cluster). "
+                    + "Correct the name; a member is not renamed.")
+        }
+        let own = NodeAddress(
+            name: settings.node, cluster: settings.addresses.cluster, migration: settings.addresses.migration)
+        let configuration = settings.configuration(
+            cluster: member?.cluster.rawValue ?? "", nodes: member?.nodes ?? [own], identity: folder.identity)
+        let seat = FormingSeat(
+            settings: settings, folder: folder, shown: Shown(identity: identity), engine: CorosyncMembership(folder: folder),
+            founder: NewCluster(witness: nil))
+        return (configuration, seat)
+    }
+
+    private struct Shown: ShownIdentity {
+        let identity: ListenerIdentity
+        func showFree(_ free: FreeNodeIdentity) throws { try identity.showFree(free) }
+        func showMember(folder: String, isRenewal: Bool) throws { try identity.showMember(folder: folder, isRenewal: isRenewal) }
     }
 }
 

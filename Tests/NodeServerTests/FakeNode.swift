@@ -3,7 +3,7 @@ import ClusterModel
 import Foundation
 
 /// Stands for the node service behind the API: answers with samples and remembers what it was asked.
-actor FakeNode: OperatorOperations, PeerOperations {
+actor FakeNode: NodeOperations {
     private(set) var asked: [String] = []
     private var bodies: [any Hashable & Sendable] = []
     /// What the next calls fail with.
@@ -66,6 +66,36 @@ actor FakeNode: OperatorOperations, PeerOperations {
     }
     func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState { try await answer(Samples.incoming, migration) }
     func openLinkTest() async throws(APIError) -> LinkTestReady { try await answer(Samples.linkTest) }
+
+    func membership() async throws(APIError) -> Membership { try await answer(Samples.membership) }
+    func makeToken(_ request: TokenRequest) async throws(APIError) -> TokenReply { try await answer(Samples.tokenReply, request) }
+    func createCluster(_ request: CreateClusterRequest) async throws(APIError) -> ClusterChange { try await answer(Samples.change, request) }
+    func addNode(_ request: AddNodeRequest) async throws(APIError) -> ClusterChange { try await answer(Samples.change, request) }
+    func evictNode(_ node: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {
+        try await answer(Samples.change, request)
+    }
+    func stopNode(_ node: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {
+        try await answer(Samples.change, request)
+    }
+    func startNode(_ node: NodeName) async throws(APIError) -> ClusterChange { try await answer(Samples.change, node) }
+    func destroyCluster(_ request: DestroyClusterRequest) async throws(APIError) -> ClusterChange {
+        try await answer(Samples.change, request)
+    }
+    /// A change that goes on, then the same when it ended.
+    func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> {
+        _ = try await answer((), id)
+        return AsyncThrowingStream { stream in
+            stream.yield(Samples.change)
+            stream.yield(Samples.endedChange)
+            stream.finish()
+        }
+    }
+
+    func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer { try await answer(Samples.joinOffer, request) }
+    func deliverMembership(_ request: MembershipDelivery) async throws(APIError) { try await answer((), request) }
+    func activateMembership(_ request: JoinOrder) async throws(APIError) { try await answer((), request) }
+    func joinState(_ request: JoinOrder) async throws(APIError) -> JoinState { try await answer(Samples.joinState, request) }
+    func abortJoin(_ request: JoinOrder) async throws(APIError) { try await answer((), request) }
 
     /// Sends one status at once; the rest when the test says so.
     func followMigration(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<MigrationStatus, any Error> {

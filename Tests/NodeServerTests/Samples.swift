@@ -74,6 +74,35 @@ enum Samples {
     static let linkTest = LinkTestReady(address: "10.72.0.2", port: 49_153)
     static let error = APIError(.refused, "web already runs on n2.", node: n1)
 
+    static let moment = Date(timeIntervalSince1970: 1_800_000_000)
+    static let membership = Membership(node: n1, state: .member, cluster: "prod", clusterID: id, note: "It runs.")
+    static let tokenReply = TokenReply(token: "apus1abc", node: n1, address: "10.71.0.1", port: 7_060, expires: moment)
+    static let prod = ClusterName(unchecked: "prod")
+    static let change = ClusterChange(
+        id: id, kind: .createCluster, subject: "prod", steps: [.init(at: moment, text: "n1: answers at 10.71.0.1")])
+    static let endedChange = ClusterChange(
+        id: id, kind: .createCluster, subject: "prod", steps: change.steps + [.init(at: moment, text: "n2: up")], outcome: .done,
+        message: "Cluster prod runs with n1, n2.")
+    static let createCluster = CreateClusterRequest(
+        name: prod, nodes: [n1, n2], tokens: ["apus1abc"], witness: .disk(disk), force: true)
+    static let addresses = NodeAddresses(rings: ["10.71.0.1", "10.74.0.1"], migration: "10.73.0.1")
+    static let joinOffer = JoinOffer(
+        session: Data([1, 2, 3]), node: n1, addresses: addresses, apiPort: 7_060, corosyncVersion: "3.1.7", now: moment, facts: facts,
+        disks: [diskStatus], diskProblem: "The SAN does not answer.")
+    static let files = MembershipBundle.CertificateFiles(authority: "A", certificate: "C", key: "K")
+    static let bundle = NodeID(rawValue: 1).map {
+        MembershipBundle(
+            clusterID: id, cluster: prod, node: n1, nodeID: $0, nodes: [NodeAddress(name: n1, cluster: "10.71.0.1", migration: "10.73.0.1")],
+            api: files, stream: files, corosyncKey: Data([9]), corosyncConfiguration: "totem {}", image: Data("{}".utf8))
+    }
+    static let joinState = JoinState(phase: .starting, note: "Corosync runs.")
+    private static let forming: [any Described] = [
+        membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc"),
+        ForceRequest(force: true), DestroyClusterRequest(name: prod, localOnly: true, force: true),
+        JoinPreparation(secret: Data([7]), founder: n1, cluster: prod), joinOffer, JoinOrder(session: Data([1])), joinState,
+        WitnessChoice.auto, WitnessChoice.none, WitnessChoice.share("/mnt/witness"),
+    ] + (bundle.map { [$0, MembershipDelivery(session: Data([1]), bundle: $0)] } ?? []) as [any Described]
+
     /// A value for every place in the table that takes or gives one, and every case of the enums that have them.
     static let all: [any Described] =
         values + [
@@ -82,7 +111,9 @@ enum Samples {
             Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
             DiskContent.damaged("both headers are unreadable"),
         ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
-        + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases
+        + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases + forming
+        + cases(of: ClusterChange.Kind.self) + cases(of: ClusterChange.Outcome.self) + cases(of: Membership.State.self)
+        + cases(of: JoinState.Phase.self)
 
     private static let values: [any Described] = [
         definition, vmStatus, [vmStatus], facts, nodeStatuses, diskStatus, [diskStatus], order, migration, endedMigration,

@@ -33,6 +33,10 @@ public struct EndpointDescription: Sendable, CustomStringConvertible {
         case operators
         /// Root on the node's socket and nodes of the cluster.
         case peers
+        /// Root on the node's socket alone.
+        case root
+        /// Whoever knows the secret that the request must bear; no certificate is asked for.
+        case joiners
     }
     public enum ReplyForm: Hashable, Sendable {
         /// HTTP 204.

@@ -76,6 +76,42 @@ public enum Endpoints {
         .post, "/v1/peer/link-test", "Open a port on the migration address that swallows what comes", for: .peers,
         deadline: .seconds(5))
 
+    // Who belongs to the cluster.
+    public static let membership = Endpoint<NoContent, Membership>(
+        .get, "/v1/membership", "What this node is to a cluster", for: .operators, deadline: .seconds(5))
+    public static let makeToken = Endpoint<TokenRequest, TokenReply>(
+        .post, "/v1/membership/token", "Make a token with which another node may take this one into a cluster", for: .root,
+        deadline: .seconds(5))
+    public static let createCluster = Endpoint<CreateClusterRequest, ClusterChange>(
+        .post, "/v1/cluster", "Form a cluster of this node and others", for: .operators, deadline: .seconds(30))
+    public static let addNode = Endpoint<AddNodeRequest, ClusterChange>(
+        .post, "/v1/nodes", "Take a node into the cluster", for: .operators, deadline: .seconds(30))
+    public static let evictNode = Endpoint<ForceRequest, ClusterChange>(
+        .post, "/v1/nodes/{name}/evict", "Stop a node and remove it from the cluster", for: .operators, deadline: .seconds(30))
+    public static let stopNode = Endpoint<ForceRequest, ClusterChange>(
+        .post, "/v1/nodes/{name}/stop", "Stop a member; it stays one", for: .operators, deadline: .seconds(30))
+    public static let startNode = Endpoint<NoContent, ClusterChange>(
+        .post, "/v1/nodes/{name}/start", "Start a member that was stopped", for: .operators, deadline: .seconds(30))
+    public static let destroyCluster = Endpoint<DestroyClusterRequest, ClusterChange>(
+        .post, "/v1/cluster/destroy", "End the cluster; every node belongs to none afterwards", for: .operators, deadline: .seconds(30))
+    public static let followChange = Endpoint<NoContent, ClusterChange>(
+        .get, "/v1/cluster/changes/{id}/events", "A change of the cluster again and again while it goes on, until it ended",
+        for: .operators, deadline: .seconds(10), replies: .lines)
+
+    // A node that belongs to no cluster, and whoever knows its token.
+    public static let prepareJoin = Endpoint<JoinPreparation, JoinOffer>(
+        .post, "/v1/join/prepare", "Tell who this node is and what it has; spends a token", for: .joiners, deadline: .seconds(15),
+        maxRequestBytes: 64 << 10)
+    public static let deliverMembership = Endpoint<MembershipDelivery, NoContent>(
+        .post, "/v1/join/deliver", "Keep what makes this node a member, without effect", for: .joiners, deadline: .seconds(30),
+        maxRequestBytes: 64 << 20)
+    public static let activateMembership = Endpoint<JoinOrder, NoContent>(
+        .post, "/v1/join/activate", "Make this node a member", for: .joiners, deadline: .seconds(30), maxRequestBytes: 64 << 10)
+    public static let joinState = Endpoint<JoinOrder, JoinState>(
+        .post, "/v1/join/state", "How far the new member is", for: .joiners, deadline: .seconds(5), maxRequestBytes: 64 << 10)
+    public static let abortJoin = Endpoint<JoinOrder, NoContent>(
+        .post, "/v1/join/abort", "Make this node what it was before", for: .joiners, deadline: .seconds(60), maxRequestBytes: 64 << 10)
+
     public static let all: [EndpointDescription] = [
         openAPI.description, ping.description,
         nodes.description, machines.description, createMachine.description, machine.description, deleteMachine.description,
@@ -85,6 +121,10 @@ public enum Endpoints {
         facts.description, ownMachines.description, ownMigrations.description, allocate.description, release.description,
         prepareIncoming.description, incomingState.description, resumeIncoming.description, deliverFrames.description,
         recoverIncoming.description, discardIncoming.description, openLinkTest.description,
+        membership.description, makeToken.description, createCluster.description, addNode.description, evictNode.description,
+        stopNode.description, startNode.description, destroyCluster.description, followChange.description,
+        prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
+        abortJoin.description,
     ]
 }
 

@@ -4,19 +4,60 @@ import Yams
 
 /// Reads `/etc/apus/node.yaml`.
 public enum NodeConfigurationFile {
+    /// What the file describes.
+    public enum Content: Hashable, Sendable {
+        /// `cluster` and `nodes` stand in it: a fixed list, without a replicated configuration.
+        case fixed(NodeConfiguration)
+        /// Only what the node knows of itself. Whether it is a member says its state folder.
+        case local(NodeSettings)
+    }
+
     /// - Throws: ``NodeConfigurationError`` that names the file and what to correct.
-    public static func load(_ path: String) throws(NodeConfigurationError) -> NodeConfiguration {
+    public static func load(_ path: String) throws(NodeConfigurationError) -> Content {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw NodeConfigurationError(file: path, problem: "The file cannot be read. Create it, or name another one with --config.")
         }
-        let configuration: NodeConfiguration
+        let content: Content
         do {
-            configuration = try YAMLDecoder().decode(NodeConfiguration.self, from: data)
+            let form = try YAMLDecoder().decode(Form.self, from: data)
+            content =
+                form.isFixed
+                ? .fixed(try YAMLDecoder().decode(NodeConfiguration.self, from: data))
+                : .local(try YAMLDecoder().decode(NodeSettings.self, from: data))
         } catch {
             throw NodeConfigurationError(file: path, problem: "It does not describe a node: \(error)")
         }
-        if let problem = problem(of: configuration) { throw NodeConfigurationError(file: path, problem: problem) }
-        return configuration
+        let problem =
+            switch content {
+            case .fixed(let configuration): problem(of: configuration)
+            case .local(let settings): problem(of: settings)
+            }
+        if let problem { throw NodeConfigurationError(file: path, problem: problem) }
+        return content
+    }
+
+    /// Which of the two forms it is.
+    private struct Form: Decodable {
+        var isFixed: Bool
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            isFixed = container.contains(.cluster) || container.contains(.nodes)
+        }
+        enum Key: String, CodingKey { case cluster, nodes }
+    }
+
+    static func problem(of settings: NodeSettings) -> String? {
+        let addresses = [settings.addresses.cluster, settings.addresses.cluster2, settings.addresses.migration].compactMap(\.self)
+        for address in addresses where !isIPAddress(address) {
+            return "addresses: \"\(address)\" is no IP address; write it as 10.71.0.1 or fd00::1. Names need a name server at boot."
+        }
+        let own = NodeAddress(name: settings.node, cluster: settings.addresses.cluster, migration: settings.addresses.migration)
+        return problem(of: settings.configuration(cluster: "", nodes: [own], identity: ""))
+    }
+
+    private static func isIPAddress(_ text: String) -> Bool {
+        var octets = [UInt8](repeating: 0, count: 16)
+        return [AF_INET, AF_INET6].contains { inet_pton($0, text, &octets) == 1 }
     }
 
     static func problem(of configuration: NodeConfiguration) -> String? {
@@ -36,6 +77,10 @@ public enum NodeConfigurationFile {
 public struct NodeConfigurationError: Error, CustomStringConvertible {
     public var file: String
     public var problem: String
+    public init(file: String, problem: String) {
+        self.file = file
+        self.problem = problem
+    }
     public var description: String { "\(file): \(problem)" }
 }
 
@@ -46,9 +91,4 @@ extension NodeConfiguration {
         }
         return address
     }
-    func address(of node: NodeName) -> NodeAddress? { nodes.first { $0.name == node } }
-    var peers: [NodeAddress] { nodes.filter { $0.name != node } }
-    /// The only node that writes volume metadata.
-    var coordinator: NodeName { nodes[0].name }
-    var isCoordinator: Bool { coordinator == node }
 }

@@ -6,10 +6,13 @@ struct NodeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "node", abstract: "The hosts of the cluster.",
         discussion: """
-            EXAMPLE
+            EXAMPLES
               apus node list
+              apus node token                    on a node that shall join: prints the word that lets it in
+              apus node add WORD                 on a member: takes that node in
+              apus node evict n3
             """,
-        subcommands: [List.self])
+        subcommands: [List.self, NodeToken.self, AddNode.self, EvictNode.self, StopNode.self, StartNode.self])
 
     struct List: NodeQuestion {
         static let configuration = CommandConfiguration(

@@ -1,0 +1,95 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import NodeClient
+import NodeIdentity
+
+/// A node that is being taken into a cluster, from the side of who takes it in.
+protocol JoinCandidate: Sendable {
+    var node: NodeName { get }
+    func prepare(for cluster: ClusterName) async throws(APIError) -> JoinOffer
+    func deliver(_ bundle: MembershipBundle, session: Data) async throws(APIError)
+    func activate(session: Data) async throws(APIError)
+    func state(session: Data) async throws(APIError) -> JoinState
+    func abort(session: Data) async throws(APIError)
+    func close() async
+}
+
+/// The asking node itself.
+struct LocalCandidate: JoinCandidate {
+    let node: NodeName
+    let desk: JoinDesk
+
+    func prepare(for cluster: ClusterName) async throws(APIError) -> JoinOffer { try await desk.prepareHere(for: cluster) }
+    func deliver(_ bundle: MembershipBundle, session: Data) async throws(APIError) {
+        try await desk.deliverMembership(MembershipDelivery(session: session, bundle: bundle))
+    }
+    func activate(session: Data) async throws(APIError) { try await desk.activateMembership(JoinOrder(session: session)) }
+    func state(session: Data) async throws(APIError) -> JoinState { try await desk.joinState(JoinOrder(session: session)) }
+    func abort(session: Data) async throws(APIError) { try await desk.abortJoin(JoinOrder(session: session)) }
+    func close() async {}
+}
+
+/// Another node, known by its token.
+struct RemoteCandidate: JoinCandidate {
+    let node: NodeName
+    private let token: NodeToken
+    private let founder: NodeName
+    /// Trusts the one certificate that the token names. Good until the node shows that of the cluster.
+    private let pinned: NodeClient
+    /// The certificates of the asking node in the new cluster. Usable once that has been activated.
+    private let identity: String
+
+    init(_ token: NodeToken, founder: NodeName, identity: String) throws(APIError) {
+        do { node = try NodeName(token.node) } catch { throw APIError(.invalid, "\(error)") }
+        self.token = token
+        self.founder = founder
+        self.identity = identity
+        pinned = NodeClient(address: token.address, port: Int(token.port), node: node, fingerprint: token.fingerprint)
+    }
+
+    func prepare(for cluster: ClusterName) async throws(APIError) -> JoinOffer {
+        try await pinned.prepareJoin(JoinPreparation(secret: Data(token.secret), founder: founder, cluster: cluster))
+    }
+    func deliver(_ bundle: MembershipBundle, session: Data) async throws(APIError) {
+        try await pinned.deliverMembership(MembershipDelivery(session: session, bundle: bundle))
+    }
+
+    func activate(session: Data) async throws(APIError) {
+        do throws(APIError) { try await pinned.activateMembership(JoinOrder(session: session)) } catch {
+            // The answer may be lost while the node changes its certificate; the order is safe to repeat.
+            guard [.unreachable, .timeout, .forbidden].contains(error.code) else { throw error }
+            try await asMember { client throws(APIError) in try await client.activateMembership(JoinOrder(session: session)) }
+        }
+    }
+
+    func state(session: Data) async throws(APIError) -> JoinState {
+        try await asMember { client throws(APIError) in try await client.joinState(JoinOrder(session: session)) }
+    }
+
+    func abort(session: Data) async throws(APIError) {
+        // Which certificate it shows depends on how far it came, and the answer that would have told may be the one that was lost.
+        do throws(APIError) { try await pinned.waiting(.seconds(60)).abortJoin(JoinOrder(session: session)) } catch {
+            guard [.unreachable, .timeout, .forbidden].contains(error.code), FileManager.default.fileExists(atPath: identity) else {
+                throw error
+            }
+            try await asMember { client throws(APIError) in try await client.abortJoin(JoinOrder(session: session)) }
+        }
+    }
+
+    func close() async { await pinned.close() }
+
+    private func asMember<Reply: Sendable>(
+        _ call: (NodeClient) async throws(APIError) -> Reply
+    ) async throws(APIError) -> Reply {
+        let client = try NodeClient(address: token.address, port: Int(token.port), node: node, identity: identity, connectTimeout: .seconds(3))
+        do throws(APIError) {
+            let reply = try await call(client)
+            await client.close()
+            return reply
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+}

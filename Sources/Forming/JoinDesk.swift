@@ -1,0 +1,258 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import Logging
+import NodeIdentity
+
+/// What the desk needs of the node it stands in.
+public protocol JoiningHost: Sendable {
+    /// What the node has, as it is now; the session is filled in by the desk.
+    func offer() async throws(APIError) -> JoinOffer
+    /// The cluster folder is there: start Corosync and the engine, and show the cluster's certificate.
+    func becomeMember(_ record: MemberRecord) async throws(APIError)
+    /// How far the member is: ``JoinState/Phase/starting``, ``JoinState/Phase/open`` or ``JoinState/Phase/failed``.
+    func memberState() async -> JoinState
+    /// Stops what ``becomeMember(_:)`` started, takes back the files it wrote outside of the cluster folder, and shows the certificate
+    /// of a free node again. The cluster folder is removed by the desk. Does nothing on a free node.
+    func becomeFree() async throws(APIError)
+}
+
+/// Where a free node is taken into a cluster: checks the token, keeps what is delivered, and makes it hold or takes it back.
+///
+/// One at a time. What is not gone on with is dropped after ``patience``.
+public actor JoinDesk {
+    private struct Session {
+        var secret: JoinSecret
+        var founder: NodeName
+        var cluster: ClusterName
+        var token: TokenBook.ID?
+        var phase: JoinState.Phase
+        var lastHeard: ContinuousClock.Instant
+        /// A call is at work in it.
+        var isBusy = false
+    }
+
+    private let node: NodeName
+    private let folder: ClusterFolder
+    private let host: any JoiningHost
+    private let machineGroup: UInt32?
+    private let logger: Logger
+    private var tokens = TokenBook()
+    private var session: Session?
+
+    /// How long a session that was not activated waits for its next call.
+    public static let patience = Duration.seconds(60)
+    /// How long after activation it may be taken back.
+    public static let regret = Duration.seconds(300)
+
+    /// - Parameter machineGroup: The group of the user that QEMU runs as.
+    public init(node: NodeName, folder: ClusterFolder, machineGroup: UInt32?, host: any JoiningHost, logger: Logger) {
+        self.node = node
+        self.folder = folder
+        self.machineGroup = machineGroup
+        self.host = host
+        self.logger = logger
+        // A crash after activation: whoever formed the cluster may still take it back.
+        if let kept = folder.session(), let member = try? folder.member() {
+            session = Session(
+                secret: JoinSecret(digest: Array(kept.digest)), founder: kept.founder, cluster: member.cluster, token: nil, phase: .starting,
+                lastHeard: .now)
+        }
+    }
+
+    /// A new token's secret, good until `lifetime` has passed.
+    public func makeSecret(lifetime: Duration) throws(APIError) -> [UInt8] {
+        try requireFree()
+        let secret = JoinSecret.random(byteCount: NodeToken.secretByteCount)
+        tokens.add(secret: secret, expires: .now + lifetime)
+        return secret
+    }
+
+    /// Drops sessions that nobody goes on with; to be called now and then.
+    public func expire() {
+        guard let session, !session.isBusy else { return }
+        let silence = ContinuousClock.now - session.lastHeard
+        switch session.phase {
+        case .prepared, .pending:
+            guard silence > Self.patience else { return }
+            logger.notice("joining was not gone on with and is dropped", metadata: ["cluster": "\(session.cluster)"])
+            drop()
+        case .starting, .open, .failed:
+            guard silence > Self.regret else { return }
+            do { try folder.endSession() } catch { logger.warning("a session cannot be ended", metadata: ["reason": "\(error)"]) }
+            tokens.removeAll()
+            self.session = nil
+        }
+    }
+
+    private func drop() {
+        do { try folder.dropPending() } catch { logger.warning("a bundle cannot be dropped", metadata: ["reason": "\(error)"]) }
+        session = nil
+    }
+
+    private func requireFree() throws(APIError) {
+        let record: MemberRecord?
+        do { record = try folder.member() } catch { throw self.error(.failed, "\(error)") }
+        guard let record else { return }
+        throw error(
+            .refused,
+            "\(node) is a member of cluster \(record.cluster) already. Evict it there first, or run `apus cluster destroy --local` on it.")
+    }
+
+    private func error(_ code: APIError.Code, _ message: String) -> APIError { APIError(code, message, node: node) }
+
+    // MARK: Sessions
+
+    /// Begins without a token: the caller is this node itself, asked by root or an administrator.
+    public func prepareHere(for cluster: ClusterName) async throws(APIError) -> JoinOffer {
+        try await begin(founder: node, cluster: cluster, token: nil)
+    }
+
+    private func begin(founder: NodeName, cluster: ClusterName, token: TokenBook.ID?) async throws(APIError) -> JoinOffer {
+        try requireFree()
+        expire()
+        if let session {
+            throw error(
+                .busy,
+                "\(node) is just being taken into cluster \(session.cluster) by \(session.founder). Try again when that has ended; "
+                    + "if \(session.founder) went away, in \(Self.patience.components.seconds) s.")
+        }
+        let secret = JoinSecret.random(byteCount: 32)
+        session = Session(
+            secret: JoinSecret(secret), founder: founder, cluster: cluster, token: token, phase: .prepared, lastHeard: .now, isBusy: true)
+        do throws(APIError) {
+            var offer = try await host.offer()
+            offer.session = Data(secret)
+            session?.isBusy = false
+            session?.lastHeard = .now
+            logger.notice("offered to a cluster", metadata: ["cluster": "\(cluster)", "founder": "\(founder)"])
+            return offer
+        } catch {
+            session = nil
+            throw error
+        }
+    }
+
+    /// Enters the session that a secret belongs to, for one call at a time.
+    private func enter(_ secret: Data, in phases: Set<JoinState.Phase>, to doing: String) throws(APIError) -> Session {
+        guard let session, session.secret.matches(secret) else {
+            throw error(
+                .refused, "\(node) knows nothing of this join: it took too long, or the node service was restarted. Begin again.")
+        }
+        guard phases.contains(session.phase) else {
+            throw error(.refused, "\(node) cannot \(doing): joining is \(session.phase.rawValue).")
+        }
+        guard !session.isBusy else { throw error(.busy, "\(node) is at work on another call of the same join.") }
+        self.session?.isBusy = true
+        self.session?.lastHeard = .now
+        return session
+    }
+
+    private func leave(_ phase: JoinState.Phase? = nil) {
+        session?.isBusy = false
+        session?.lastHeard = .now
+        if let phase { session?.phase = phase }
+    }
+}
+
+extension JoinDesk: JoinOperations {
+    public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
+        try requireFree()
+        let id: TokenBook.ID
+        do throws(TokenBook.Refusal) {
+            id = try tokens.spend(secret: request.secret, now: .now)
+        } catch {
+            switch error {
+            case .unknown:
+                logger.warning("somebody came with a token that is not ours", metadata: ["founder": "\(request.founder)"])
+                throw self.error(
+                    .forbidden,
+                    "\(node) does not know this token: it was made before its node service was last started. Make a new one on "
+                        + "\(node) with `apus node token`.")
+            case .tooMany: throw self.error(.busy, "Too many wrong tokens were tried on \(node). Wait a minute.")
+            case .expired: throw self.error(.forbidden, "This token has expired. Make a new one on \(node) with `apus node token`.")
+            case .spent:
+                throw self.error(.forbidden, "This token was used already. Make a new one on \(node) with `apus node token`.")
+            }
+        }
+        do throws(APIError) {
+            return try await begin(founder: request.founder, cluster: request.cluster, token: id)
+        } catch {
+            tokens.giveBack(id)
+            throw error
+        }
+    }
+
+    public func deliverMembership(_ request: MembershipDelivery) async throws(APIError) {
+        let session = try enter(request.session, in: [.prepared, .pending], to: "take what makes it a member")
+        let bundle = request.bundle
+        guard bundle.node == node, bundle.cluster == session.cluster else {
+            leave()
+            throw error(.invalid, "This bundle is for \(bundle.node) in cluster \(bundle.cluster), not for \(node) in \(session.cluster).")
+        }
+        do {
+            try folder.keepPending(
+                bundle, session: FormingSession(digest: Data(session.secret.digest), founder: session.founder), machineGroup: machineGroup,
+                now: Date())
+            leave(.pending)
+        } catch {
+            do { try folder.dropPending() } catch { logger.warning("a bundle cannot be dropped", metadata: ["reason": "\(error)"]) }
+            leave(.prepared)
+            throw self.error(.failed, "\(node) cannot keep what makes it a member: \(error)")
+        }
+    }
+
+    public func activateMembership(_ request: JoinOrder) async throws(APIError) {
+        // A second order is an answer that was lost: say again that it is done.
+        if let session, session.secret.matches(request.session), [.starting, .open].contains(session.phase) { return }
+        _ = try enter(request.session, in: [.pending], to: "become a member")
+        let record: MemberRecord?
+        do throws(FolderError) {
+            try folder.activate()
+            record = try folder.member()
+        } catch {
+            leave()
+            throw self.error(.failed, "\(node) cannot become a member: \(error)")
+        }
+        guard let record else {
+            leave(.failed)
+            throw error(.failed, "The cluster folder of \(node) vanished while it became a member.")
+        }
+        do throws(APIError) {
+            try await host.becomeMember(record)
+            leave(.starting)
+        } catch {
+            leave(.failed)
+            throw error
+        }
+    }
+
+    public func joinState(_ request: JoinOrder) async throws(APIError) -> JoinState {
+        guard let session, session.secret.matches(request.session) else {
+            throw error(.refused, "\(node) knows nothing of this join. Begin again.")
+        }
+        self.session?.lastHeard = .now
+        guard [.starting, .open].contains(session.phase) else { return JoinState(phase: session.phase) }
+        return await host.memberState()
+    }
+
+    public func abortJoin(_ request: JoinOrder) async throws(APIError) {
+        let session = try enter(
+            request.session, in: [.prepared, .pending, .starting, .open, .failed], to: "take back joining")
+        logger.notice("joining is taken back", metadata: ["cluster": "\(session.cluster)", "founder": "\(session.founder)"])
+        do {
+            if ![.prepared, .pending].contains(session.phase) {
+                try await host.becomeFree()
+                try folder.remove()
+            }
+            try folder.dropPending()
+        } catch {
+            leave(.failed)
+            throw self.error(
+                .failed,
+                "\(node) could not be made a free node again: \(error) Run `apus cluster destroy --local --force` on it.")
+        }
+        if let token = session.token { tokens.giveBack(token) }
+        self.session = nil
+    }
+}

@@ -1,0 +1,39 @@
+import ClusterAPI
+import Hummingbird
+
+/// Who belongs to the cluster.
+extension Routes {
+    func addFormingRoutes(to router: Router<APIContext>) {
+        let operations = operations
+        on(Endpoints.membership, router) { _, _ in try await operations.membership() }
+        on(Endpoints.makeToken, router) { request, _ in try await operations.makeToken(request) }
+        on(Endpoints.createCluster, router) { request, _ in try await operations.createCluster(request) }
+        on(Endpoints.addNode, router) { request, _ in try await operations.addNode(request) }
+        on(Endpoints.evictNode, router) { request, path in try await operations.evictNode(path.node(), request) }
+        on(Endpoints.stopNode, router) { request, path in try await operations.stopNode(path.node(), request) }
+        on(Endpoints.startNode, router) { _, path in try await operations.startNode(path.node()) }
+        on(Endpoints.destroyCluster, router) { request, _ in try await operations.destroyCluster(request) }
+        let heartbeat = limits.heartbeat
+        register(Endpoints.followChange.description, router) { request, path in
+            .lines(of: try await operations.followChange(path.uuid("id")), to: request, heartbeat: heartbeat)
+        }
+    }
+
+    func addJoinRoutes(to router: Router<APIContext>) {
+        let operations = operations
+        on(Endpoints.prepareJoin, router) { request, _ in try await operations.prepareJoin(request) }
+        on(Endpoints.deliverMembership, router) { request, _ in
+            try await operations.deliverMembership(request)
+            return NoContent()
+        }
+        on(Endpoints.activateMembership, router) { request, _ in
+            try await operations.activateMembership(request)
+            return NoContent()
+        }
+        on(Endpoints.joinState, router) { request, _ in try await operations.joinState(request) }
+        on(Endpoints.abortJoin, router) { request, _ in
+            try await operations.abortJoin(request)
+            return NoContent()
+        }
+    }
+}

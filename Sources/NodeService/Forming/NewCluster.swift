@@ -1,0 +1,84 @@
+import ClusterAPI
+import ClusterModel
+import ClusterRules
+import Corosync
+import Forming
+import Foundation
+
+/// What a cluster begins with: the first entry of its log, applied; the corosync.conf that goes with it; and its witness.
+public struct NewCluster: ClusterFounder {
+    private let witness: (any WitnessPreparation)?
+
+    /// - Parameter witness: Prepares witness disks; nil where there is no SAN.
+    public init(witness: (any WitnessPreparation)?) { self.witness = witness }
+
+    public func initialImage(of seed: ClusterSeed) throws(APIError) -> Data {
+        let model = QuorumModel.recommended(nodes: seed.members.count, witness: seed.witness)
+        let votes = VoteTable(
+            nodes: Dictionary(uniqueKeysWithValues: seed.members.map { ($0.id, 1) }), witness: model.countsWitness ? 1 : 0)
+        let time = WallTime(seed.createdAt)
+        let founding = ClusterFounding(
+            id: seed.id, name: seed.name,
+            nodes: seed.members.map { NewNode(id: $0.id, name: $0.name, addresses: $0.addresses, certificate: $0.certificate) },
+            witness: seed.witness, quorum: QuorumSettings(model: model), votes: votes, authority: seed.authority,
+            certificates: seed.members.map {
+                IssuedCertificate(facts: $0.certificate, subject: $0.name.rawValue, node: $0.id, issuedAt: time)
+            })
+        guard let founder = seed.members.first else { throw APIError(.invalid, "A cluster has at least one node.") }
+        do {
+            let proposal = CommandProposal(time: time, requestedBy: seed.requestedBy, command: .createCluster(founding: founding))
+            // Number zero: before every request that the founder's engine will ever make.
+            let entry = LogEntry.chained(
+                after: 0, index: 1, epoch: 1, request: RequestID(node: founder.id, incarnation: 0, number: 0),
+                payload: try ClusterCoding.bytes(of: proposal), votes: votes)
+            var state = ClusterState()
+            if case .rejected(let reason) = try apply(entry, to: &state) { throw APIError(.refused, "\(reason)") }
+            let image = ReplicaImage(
+                position: ReplicaPosition(promised: 1, adopted: 1, lastIndex: 1, chain: entry.chain), committed: 1,
+                snapshot: try ClusterCoding.bytes(of: state), snapshotIndex: 1, snapshotChain: entry.chain, snapshotVotes: votes, entries: [])
+            // Keys in order: the same image is the same bytes wherever it is made.
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            return try encoder.encode(image)
+        } catch {
+            throw error as? APIError ?? APIError(.failed, "The first configuration of cluster \(seed.name) cannot be made: \(error)")
+        }
+    }
+
+    public func corosyncConfiguration(of seed: ClusterSeed) throws(APIError) -> String {
+        let model = QuorumModel.recommended(nodes: seed.members.count, witness: seed.witness)
+        let configuration = CorosyncConfiguration(
+            clusterID: seed.id, clusterName: seed.name.rawValue, version: 1,
+            nodes: seed.members.map {
+                .init(id: CorosyncNodeID(rawValue: UInt32($0.id.rawValue)), name: $0.name, addresses: $0.addresses.rings, votes: 1)
+            }, witness: model.countsWitness ? .init() : nil)
+        do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }
+    }
+
+    public func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError) {
+        switch seed.witness {
+        case .none: return
+        case .disk(let id): try await preparation().initialize(id, cluster: seed.id, name: seed.name, image: image, force: force)
+        case .fileShare(let path):
+            throw APIError(.refused, "A witness on a file share (\(path)) cannot be made by this version. Use a disk, or none.")
+        }
+    }
+
+    public func clearWitness(of seed: ClusterSeed) async throws(APIError) {
+        guard case .disk(let id) = seed.witness else { return }
+        try await preparation().clear(id, cluster: seed.id)
+    }
+
+    private func preparation() throws(APIError) -> any WitnessPreparation {
+        guard let witness else { throw APIError(.refused, "There is no SAN in node.yaml, so there is no witness disk.") }
+        return witness
+    }
+}
+
+/// Makes a shared disk a witness, and takes that back.
+public protocol WitnessPreparation: Sendable {
+    /// - Parameter force: Destroy what it carries.
+    func initialize(_ disk: DiskID, cluster: UUID, name: ClusterName, image: Data, force: Bool) async throws(APIError)
+    /// Makes the disk empty again, if it is the witness of this cluster.
+    func clear(_ disk: DiskID, cluster: UUID) async throws(APIError)
+}

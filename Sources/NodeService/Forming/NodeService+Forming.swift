@@ -1,0 +1,89 @@
+import ClusterAPI
+import ClusterModel
+import Forming
+import Foundation
+import NodeIdentity
+
+/// Forming a cluster and changing who belongs to it, as operators ask for it.
+extension NodeService: FormingOperations {
+    public func membership() async throws(APIError) -> Membership {
+        guard let forming else {
+            return Membership(
+                node: node, state: .fixed, cluster: configuration.cluster, clusterID: nil,
+                note: "The nodes are listed in node.yaml; there is no replicated configuration.")
+        }
+        guard let member else {
+            return Membership(
+                node: node, state: .free, cluster: nil, clusterID: nil,
+                note: "\(node) belongs to no cluster. Form one with `apus cluster create`, or take it into one with `apus node add` there.")
+        }
+        if let eviction = forming.folder.eviction() {
+            return Membership(
+                node: node, state: .evicted, cluster: member.cluster.rawValue, clusterID: member.clusterID,
+                note: "\(node) was evicted from cluster \(member.cluster) on \(eviction.at.formatted(.iso8601)) by \(eviction.by). "
+                    + "Run `apus cluster destroy --local` here to make it a free node.")
+        }
+        if forming.folder.isStopped {
+            return Membership(
+                node: node, state: .stopped, cluster: member.cluster.rawValue, clusterID: member.clusterID,
+                note: "\(node) was stopped by an administrator. Start it with `apus node start \(node)`.")
+        }
+        let state = await memberState()
+        return Membership(
+            node: node, state: .member, cluster: member.cluster.rawValue, clusterID: member.clusterID,
+            note: state.phase == .open
+                ? "\(node) is a member of cluster \(member.cluster), which runs." : state.note ?? "\(node) has not found a majority yet.")
+    }
+
+    public func makeToken(_ request: TokenRequest) async throws(APIError) -> TokenReply {
+        guard let forming else { throw fixedList }
+        guard (60...86_400).contains(request.lifetimeSeconds) else {
+            throw error(.invalid, "A token lasts 60 to 86400 seconds, not \(request.lifetimeSeconds).")
+        }
+        let secret = try await desk.makeSecret(lifetime: .seconds(request.lifetimeSeconds))
+        let address = configuration.ownAddress.cluster
+        let expires = Date(timeIntervalSince1970: Double(Int(Date().timeIntervalSince1970) + request.lifetimeSeconds))
+        do {
+            let token = NodeToken(
+                node: node.rawValue, address: address, port: UInt16(clamping: configuration.apiPort),
+                fingerprint: try forming.free.fingerprint, secret: secret, expires: expires)
+            return TokenReply(token: try token.text(), node: node, address: address, port: configuration.apiPort, expires: expires)
+        } catch { throw translate(error, while: "Making a token") }
+    }
+
+    public func createCluster(_ request: CreateClusterRequest) async throws(APIError) -> ClusterChange {
+        guard let forming else { throw fixedList }
+        if let member {
+            throw error(
+                .refused, "\(node) is a member of cluster \(member.cluster) already. Take other nodes into it with `apus node add`.")
+        }
+        let desk = try forming.desk
+        let (node, folder, founder) = (node, forming.folder, forming.founder)
+        // Tokens that are mistyped are told at once; the rest as it happens.
+        _ = try ClusterCreation(request, node: node, desk: desk, identity: folder.identity, founder: founder) { _ in }
+        return try await begin(.createCluster, of: request.name.rawValue) { report in
+            try await ClusterCreation(
+                request, node: node, desk: desk, identity: folder.identity, founder: founder, report: report
+            ).run()
+        }
+    }
+
+    public func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> {
+        guard let forming else { throw fixedList }
+        guard let stream = await forming.book.follow(id) else {
+            throw error(.notFound, "\(node) knows no change \(id). It was ordered at another node, or the node service was restarted since.")
+        }
+        return stream
+    }
+
+    func begin(
+        _ kind: ClusterChange.Kind, of subject: String,
+        work: @escaping @Sendable (_ report: @escaping @Sendable (String) async -> Void) async throws -> String
+    ) async throws(APIError) -> ClusterChange {
+        guard let forming else { throw fixedList }
+        if let change = await forming.book.begin(kind, of: subject, now: Date(), work: work) { return change }
+        let other = await forming.book.current
+        throw error(
+            .busy, "Another change goes on: \(other.map { "\($0.kind.rawValue) \($0.subject)" } ?? "it just ended"). Wait for its end.")
+    }
+}
