@@ -128,6 +128,12 @@ extension RealCorosync {
                 #expect(try await one.probe.reply("reload").error?.contains("CS_ERR_INVALID_PARAM") == true)
                 try await one.expect(quorate: true, total: 4, "nothing has changed")
                 try cluster.node(1).files.write(larger, replacesDamaged: true)
+
+                // A member that still hears us can be told to go.
+                let before = one.probe.mark
+                try await one.probe.ask("kill-node 3")
+                try await one.ring([1, 2], after: before)
+                try await three.probe.line("the event lost") { $0.event == "quorum-lost" }
             }
         }
 
