@@ -22,7 +22,10 @@ extension ConfigurationLog {
         let epoch: UInt64?
         if LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
             epoch = Epoch.next(after: highest)
-        } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0 {
+        } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0,
+            // It may be in the log already: then its table is in force, and this partition lacks the majority of that one.
+            (best.isWitness ? RequestLedger(session.witness?.report.requests ?? []) : log.requests).isNew(force.request)
+        {
             epoch = Epoch.forced(after: highest, on: force.request.node.rawValue)
             begin.tables = [table]
             begin.forced = Proposal(request: force.request, payload: force.payload, votes: table)

@@ -73,7 +73,11 @@ extension ConfigurationLog {
 
     private mutating func order(_ item: Append.Item, _ delivered: Proposal? = nil) {
         guard let proposal = delivered ?? item.proposal else { return }
-        guard orderedRequests.isNew(proposal.request), log.newestVotes.nodes[proposal.request.node] != nil else { return }
+        guard orderedRequests.isNew(proposal.request) else { return }
+        guard log.newestVotes.nodes[proposal.request.node] != nil else {
+            send(.refused(proposal.request, .notAMember))
+            return
+        }
         if let votes = proposal.votes, let refusal = acceptance(of: votes) {
             send(.refused(proposal.request, refusal))
             return

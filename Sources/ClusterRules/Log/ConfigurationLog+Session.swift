@@ -78,8 +78,10 @@ extension ConfigurationLog {
         gatheringSince = now
         if leavingOut.contains(me) {
             awaitedHello = nil
-            rejoinAt = now + rejoinWait
-            rejoinWait = min(rejoinWait * 2, settings.longestRejoinWait)
+            if rejoinAt == nil {
+                rejoinAt = now + rejoinWait
+                rejoinWait = min(rejoinWait * 2, settings.longestRejoinWait)
+            }
         } else {
             rejoinAt = nil
             let said = saidHello?.round ?? 0
