@@ -73,7 +73,7 @@ extension ConfigurationLog {
         guard let step = disk.inFlight, step.token == token else { return }
         disk.inFlight = nil
         disk.storedIndex = step.index
-        disk.storedCommit = max(step.commit, disk.storedCommit)
+        disk.storedCommit = step.isAdoption ? step.commit : max(step.commit, disk.storedCommit)
         if step.isAdoption {
             remembers = true
             disk.replaces = false

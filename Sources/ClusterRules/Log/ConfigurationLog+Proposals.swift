@@ -55,10 +55,13 @@ extension ConfigurationLog {
 
     /// What was not answered before the epoch opened goes out again, in order, before anything new. The log takes each request once.
     mutating func resendWaiting() {
-        if let force = pendingForce, session?.begin?.forced?.request != force.request {
-            answer(force.request, .refused(.notNeeded))
-        }
         for proposal in waiting where proposal.request != pendingForce?.request { sendProposal(proposal) }
+    }
+
+    /// An epoch opened without the operator's order.
+    mutating func settleForce() {
+        guard let force = pendingForce, log.requests.isNew(force.request) else { return }
+        answer(force.request, .refused(.notNeeded))
     }
 
     mutating func proposed(_ proposal: Proposal, by node: NodeID) {

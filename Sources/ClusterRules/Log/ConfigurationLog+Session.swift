@@ -41,12 +41,13 @@ extension ConfigurationLog {
         awaitedHello = nil
         guard awaited.round > saidHello?.round ?? 0 else { return }
         let tag = LogSession.tag(round: awaited.round, members: members, leftOut: awaited.leftOut)
+        // What is delivered from here on belongs to the session before, of which this hello tells the end.
+        if session?.tag != tag { endSession() }
         saidHello = tag
         let report = ReplicaReport(
             position: log.position, counts: remembers && disk.failure == nil, tables: log.tables(committed: committed))
         let hello = Hello(
             members: members, leftOut: awaited.leftOut, incarnation: settings.incarnation, replica: report, witness: witness?.report)
-        if hello.witness != nil { witness?.toldIn = tag }
         lastSentAt = now
         effects.append(.send(LogMessage(tag: tag, body: .hello(hello))))
     }
@@ -57,12 +58,13 @@ extension ConfigurationLog {
             Set(hello.leftOut).count == hello.leftOut.count, hello.leftOut.allSatisfy({ node in members.contains { $0.node == node } })
         else { return }
         let tag = LogSession.tag(round: round, members: members, leftOut: hello.leftOut)
-        if round > self.round || (round == self.round && session == nil) {
-            begin(tag, leavingOut: hello.leftOut)
-        }
+        if round > self.round { begin(tag, leavingOut: hello.leftOut) }
         guard session?.tag == tag else { return }
         session?.hellos[from.node] = hello
-        if let report = hello.witness { session?.witness = (from.node, report) }
+        if let report = hello.witness {
+            session?.witness = (from.node, report)
+            if from == settings.member, witness?.report == report { witness?.toldIn = tag }
+        }
         if let session, isComplete(session) {
             leaderHeardAt = now
             reportWitness()
