@@ -37,7 +37,7 @@ extension ConfigurationLog {
 
     /// A hello tells what is durable, so it waits for the disk: nothing that this replica stores afterwards belongs to the session before.
     mutating func sendHelloIfReady() {
-        guard let awaited = awaitedHello, disk.isIdle || disk.failure != nil, disk.inFlight == nil else { return }
+        guard let awaited = awaitedHello, disk.inFlight == nil, disk.failure != nil || !hasDiskWork else { return }
         awaitedHello = nil
         guard awaited.round > saidHello?.round ?? 0 else { return }
         let tag = LogSession.tag(round: awaited.round, members: members, leftOut: awaited.leftOut)
@@ -87,6 +87,7 @@ extension ConfigurationLog {
         } else {
             rejoinAt = nil
             let said = saidHello?.round ?? 0
+            if let awaitedHello, awaitedHello.round > tag.round { return }
             awaitedHello = nil
             if said < tag.round {
                 awaitedHello = (tag.round, leavingOut)

@@ -1,1 +1,0 @@
-extension ConfigurationLog { public var rejoinState: String { "\(String(describing: rejoinAt)) \(rejoinWait) \(now) awaited \(String(describing: awaitedHello)) said \(String(describing: saidHello)) inflight \(String(describing: disk.inFlight)) idle \(disk.isIdle) fail \(String(describing: disk.failure))" } }
