@@ -111,7 +111,10 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         switch next {
         case .message(let from, let message): feed(.delivered(from: from, message), to: place)
         case .group(let list): feed(.membership(list), to: place)
-        case .event(let event): feed(event, to: place)
+        case .event(let event):
+            // What this process wrote before it hears of the barrier cannot land afterwards.
+            if case .witnessHeld = event, let member = nodes[place].member { witness?.finish(member, &random) }
+            feed(event, to: place)
         }
     }
     private mutating func finishDisk(of place: Int) {

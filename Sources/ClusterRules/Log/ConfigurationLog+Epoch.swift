@@ -22,8 +22,12 @@ extension ConfigurationLog {
         let epoch: UInt64?
         if LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
             epoch = Epoch.next(after: highest)
-        } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0 {
-            epoch = Epoch.forced(after: highest, on: force.request.node.rawValue)
+        } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0,
+            // It may be in the log already: then its table is in force, and this partition lacks the majority of that one.
+            session.hellos[me]?.replica.counts == true,
+            (best.isWitness ? RequestLedger(session.witness?.report.requests ?? []) : log.requests).isNew(force.request)
+        {
+            epoch = Epoch.forced(after: highest, on: me.rawValue)
             begin.tables = [table]
             begin.forced = Proposal(request: force.request, payload: force.payload, votes: table)
         } else {
@@ -71,6 +75,8 @@ extension ConfigurationLog {
         guard let session, !session.isPromised,
             LogSession.lacking(begin.tables, nodes: session.promised, witnessID: session.witnessPromised ? begin.witnessID : nil) == nil
         else { return }
+        // A forced epoch has no majority that makes its number unique. It bears the coordinator's, which promises it but once.
+        if begin.forced != nil, session.coordinator.map(session.promised.contains) != true { return }
         self.session?.isPromised = true
         adopt(begin)
     }
@@ -151,6 +157,7 @@ extension ConfigurationLog {
         }
         guard follows else { return }
         commit(through: min(baseIndex(begin), log.lastIndex))
+        settleForce()
         guard committed >= baseIndex(begin), let session = self.session else { return }
         while true {
             let votes = log.votes(committed: committed)

@@ -28,7 +28,8 @@ struct HeldWitness: Sendable {
         guard isKnown, !isBusy else { return nil }
         let replica = image.map { ReplicaReport(position: $0.position, counts: true, tables: $0.tables) }
         return WitnessReport(
-            witnessID: id, replica: replica ?? ReplicaReport(position: ReplicaPosition(), counts: false, tables: []))
+            witnessID: id, replica: replica ?? ReplicaReport(position: ReplicaPosition(), counts: false, tables: []),
+            requests: image.map { ReplicatedLog($0).requests.last } ?? [])
     }
     mutating func endSession() {
         toldIn = nil
