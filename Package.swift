@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "apus", targets: ["apus"]),
         .executable(name: "apusd", targets: ["apusd"]),
         .executable(name: "apus-lab-client", targets: ["LabClient"]),
+        .executable(name: "apus-simulate", targets: ["Simulate"]),
         .executable(name: "apus-bench", targets: ["Bench"]),
     ],
     dependencies: [
@@ -47,6 +48,7 @@ let package = Package(
         // Values, and rules over them: no clock, no randomness, no I/O.
         .target(name: "ClusterModel", swiftSettings: strict),
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
 
@@ -109,6 +111,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .executableTarget(name: "Simulate", dependencies: ["Simulation", argumentParser], swiftSettings: strict),
         .executableTarget(name: "LabClient", dependencies: [argumentParser], swiftSettings: strict),
         .executableTarget(
             name: "Bench", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", argumentParser, subprocess],
@@ -116,6 +119,7 @@ let package = Package(
 
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),

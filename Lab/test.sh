@@ -9,7 +9,7 @@ set -uo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 SWIFT=${SWIFT:-swift}
 # The quick ones first: what is wrong with a rule shows before a lab is built.
-targets=(ClusterModelTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests QMPTests NodeIdentityTests NodeServerTests
+targets=(ClusterModelTests ClusterRulesTests SimulationTests MigrationRulesTests SCSITests VMDefinitionsTests QMPTests NodeIdentityTests NodeServerTests
   SwitchoverFramesTests SharedDisksTests QEMUTests LabTests MigrationTests)
 [ $# = 0 ] || targets=("$@")
 

@@ -69,10 +69,10 @@ struct PartitionGuardTests {
 
     @Test("The coordinator is the lowest number that is up in the open epoch; without one, nobody")
     func coordinator() throws {
-        var state = try Fixture.cluster(nodes: 3)
-        #expect(state.coordinator(among: [Fixture.id(3), Fixture.id(2)]) == Fixture.id(2))
-        _ = try apply(.nodeDown(node: Fixture.id(2), presence: .stopped, reason: ""), at: Fixture.place(), to: &state)
-        #expect(state.coordinator(among: [Fixture.id(3), Fixture.id(2)]) == Fixture.id(3))
+        var state = try StateFixture.cluster(nodes: 3)
+        #expect(state.coordinator(among: [StateFixture.id(3), StateFixture.id(2)]) == StateFixture.id(2))
+        _ = try apply(.nodeDown(node: StateFixture.id(2), presence: .stopped, reason: ""), at: StateFixture.place(), to: &state)
+        #expect(state.coordinator(among: [StateFixture.id(3), StateFixture.id(2)]) == StateFixture.id(3))
         #expect(state.coordinator(among: [NodeID]?.none) == nil)
     }
 }
