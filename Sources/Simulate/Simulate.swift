@@ -26,7 +26,7 @@ struct Simulate: AsyncParsableCommand {
     func run() async throws {
         guard seeds > 1 else {
             let outcome = ScenarioStorm.run(seed: seed, steps: steps)
-            outcome.log.forEach { print($0) }
+            for line in outcome.log { print(line) }
             report([outcome])
             if !outcome.violations.isEmpty { throw ExitCode(1) }
             return

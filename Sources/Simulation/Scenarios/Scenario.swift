@@ -48,7 +48,9 @@ public struct Scenario: Sendable {
             let words = code.split(whereSeparator: \.isWhitespace).map(String.init)
             if !words.isEmpty { try read(words, number: offset + 1) }
         }
-        guard nodeCount > 0 else { throw ScenarioError(line: 0, problem: "no line says how many nodes there are, for instance \"nodes 2\"") }
+        guard nodeCount > 0 else {
+            throw ScenarioError(line: 0, problem: "no line says how many nodes there are, for instance \"nodes 2\"")
+        }
         guard lines.contains(where: { if case .expect = $0.line { true } else { false } }) else {
             throw ScenarioError(line: 0, problem: "nothing is expected, so nothing can fail")
         }
@@ -72,7 +74,9 @@ public struct Scenario: Sendable {
             guard let time = Self.time(words[1]) else { throw wrong }
             if let last = lines.last, time < last.time { throw ScenarioError(line: number, problem: "time goes back") }
             let rest = Array(words.dropFirst(2))
-            guard let line: Line = words[0] == "at" ? act(rest).map({ .act($0) }) : expectation(rest).map({ .expect($0) }) else { throw wrong }
+            guard let line: Line = words[0] == "at" ? act(rest).map({ .act($0) }) : expectation(rest).map({ .expect($0) }) else {
+                throw wrong
+            }
             lines.append((number, time, line))
         default: throw wrong
         }

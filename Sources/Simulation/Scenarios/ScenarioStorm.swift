@@ -20,7 +20,8 @@ public enum ScenarioStorm {
         var world: ScenarioWorld
         do throws(ScenarioError) {
             world = try ScenarioWorld(
-                nodes: count, hasWitness: hasWitness, isDynamic: random.chance(750), secondsUntilStop: 10 + random.below(60), machines: machines)
+                nodes: count, hasWitness: hasWitness, isDynamic: random.chance(750), secondsUntilStop: 10 + random.below(60),
+                machines: machines)
         } catch { return Outcome(seed: seed, violations: ["\(error)"], log: []) }
         world.tell("-- \(count) nodes, \(hasWitness ? "witness disk" : "no witness")")
         for _ in 0..<steps {
@@ -44,7 +45,8 @@ public enum ScenarioStorm {
         if world.violations.isEmpty, !world.isHealthy {
             let nodes = world.nodeIDs.map { "n\($0) \(world.status(of: $0))" }
             let machines = world.machineNames.map { "\($0) \(world.whereabouts(of: $0))" }
-            world.violations.append("safe, but not whole 120 s after everything was repaired: \((nodes + machines).joined(separator: "; "))")
+            world.violations.append(
+                "safe, but not whole 120 s after everything was repaired: \((nodes + machines).joined(separator: "; "))")
         }
         return Outcome(seed: seed, violations: world.violations, log: world.log)
     }

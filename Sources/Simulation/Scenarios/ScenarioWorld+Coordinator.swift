@@ -59,7 +59,9 @@ extension ScenarioWorld {
         for machine in current.machines(ownedBy: id) where machine.desired == .running {
             guard let destination = leastLoaded(ring, except: id) else { continue }
             let change = OwnerChange(machine: machine.name, from: id, to: destination, epoch: machine.epoch + 1, cause: .migration)
-            guard propose(.changeOwner(change: change), on: ring), var moved = nodes[id]?.machines.removeValue(forKey: machine.name) else { continue }
+            guard propose(.changeOwner(change: change), on: ring), var moved = nodes[id]?.machines.removeValue(forKey: machine.name) else {
+                continue
+            }
             moved.epoch = change.epoch
             nodes[destination]?.machines[machine.name] = moved
             records[machine.name] = .names(destination, epoch: change.epoch)
@@ -90,7 +92,8 @@ extension ScenarioWorld {
     private func leastLoaded(_ ring: Set<NodeID>, except node: NodeID) -> NodeID? {
         let current = state(of: ring)
         return ring.filter {
-            $0 != node && current.nodes[$0]?.state == .up && nodes[$0]?.isStopping == false && nodes[$0]?.isCutFromSAN == false && !fenced.contains($0)
+            $0 != node && current.nodes[$0]?.state == .up && nodes[$0]?.isStopping == false && nodes[$0]?.isCutFromSAN == false
+                && !fenced.contains($0)
         }.min { (current.machines(ownedBy: $0).count, $0) < (current.machines(ownedBy: $1).count, $1) }
     }
 
@@ -160,6 +163,8 @@ extension ScenarioWorld {
             violations.append("\(Self.text(now)) \(name) runs on \(Self.names(where_))")
         }
         let open = rings().filter { isOpen($0) }
-        if open.count > 1 { violations.append("\(Self.text(now)) two partitions are open: \(open.map { Self.names($0) }.joined(separator: " | "))") }
+        if open.count > 1 {
+            violations.append("\(Self.text(now)) two partitions are open: \(open.map { Self.names($0) }.joined(separator: " | "))")
+        }
     }
 }

@@ -156,7 +156,8 @@ extension ScenarioWorld {
     static func machine(_ name: String, number: Int) -> VirtualMachine {
         VirtualMachine(
             definition: VMDefinition(
-                name: VMName(unchecked: name), id: uuid(UInt8(truncatingIfNeeded: 100 + number)), memoryMiB: 512, vcpus: 1, cpuModel: "Nehalem",
+                name: VMName(unchecked: name), id: uuid(UInt8(truncatingIfNeeded: 100 + number)), memoryMiB: 512, vcpus: 1,
+                cpuModel: "Nehalem",
                 machineType: "pc-q35-7.2", firmware: .bios, disks: [], interfaces: []),
             extents: [:], firmwareVariables: nil, ownershipSlot: OwnershipSlot(disk: dataDisk, index: number))
     }

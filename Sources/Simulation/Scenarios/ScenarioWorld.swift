@@ -65,7 +65,8 @@ public struct ScenarioWorld: Sendable {
             id: Self.uuid(1), name: ClusterName(unchecked: "story"), nodes: ids.map(Self.newNode),
             disks: [
                 ClusterDisk(id: Self.witnessDisk, use: .witness, addedAt: WallTime(milliseconds: 0)),
-                ClusterDisk(id: Self.dataDisk, use: .clusterSharedVolume(id: Self.uuid(2), label: "csv1"), addedAt: WallTime(milliseconds: 0)),
+                ClusterDisk(
+                    id: Self.dataDisk, use: .clusterSharedVolume(id: Self.uuid(2), label: "csv1"), addedAt: WallTime(milliseconds: 0)),
             ],
             witness: witness, quorum: quorum, votes: VoteRules.foundingTable(nodes: ids, witness: witness, quorum: quorum))
         var commands: [ClusterCommand] = [.createCluster(founding: founding)]
@@ -110,7 +111,9 @@ public struct ScenarioWorld: Sendable {
         return seen
     }
     /// A ring whose members all hear each other and are all there; until the loss of one is noticed, nothing is delivered.
-    func isWhole(_ ring: Set<NodeID>) -> Bool { ring.allSatisfy { nodes[$0]?.isServing == true && nodes[$0]?.ring == ring && connected(to: $0) == ring } }
+    func isWhole(_ ring: Set<NodeID>) -> Bool {
+        ring.allSatisfy { nodes[$0]?.isServing == true && nodes[$0]?.ring == ring && connected(to: $0) == ring }
+    }
     func isOpen(_ ring: Set<NodeID>) -> Bool { isWhole(ring) && ring.allSatisfy { nodes[$0]?.isOpen == true } }
 
     func connected(to id: NodeID) -> Set<NodeID> {

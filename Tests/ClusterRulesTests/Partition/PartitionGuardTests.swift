@@ -51,7 +51,8 @@ struct PartitionGuardTests {
         #expect(!partition.mayStart)
         let almost = Duration.seconds(2) + PartitionGuard.undecidedLimit - .milliseconds(1)
         #expect(partition.step(undecided, now: almost, machines: running, owned: [:], secondsUntilStop: 60) == [])
-        #expect(partition.step(undecided, now: almost + .milliseconds(1), machines: running, owned: [:], secondsUntilStop: 60) == [.pause(web)])
+        #expect(
+            partition.step(undecided, now: almost + .milliseconds(1), machines: running, owned: [:], secondsUntilStop: 60) == [.pause(web)])
     }
 
     @Test("Every combination of facts: only all three together allow anything", arguments: 0..<8)

@@ -24,7 +24,8 @@ struct DynamicQuorumTests {
         mutating func settle() throws {
             guard isQuorate else { return }
             for node in state.nodes.keys.sorted() where present.contains(node) != (state.nodes[node]?.presence == .up) {
-                let command = present.contains(node) ? ClusterCommand.nodeUp(node: node) : .nodeDown(node: node, presence: .lost, reason: "")
+                let command =
+                    present.contains(node) ? ClusterCommand.nodeUp(node: node) : .nodeDown(node: node, presence: .lost, reason: "")
                 _ = try apply(command, at: StateFixture.place(), to: &state)
             }
             if state.witness.witness != .none, witness != (state.witness.condition == .present) {
@@ -42,7 +43,9 @@ struct DynamicQuorumTests {
         }
         mutating func stopCleanly(_ node: NodeID) throws {
             _ = try apply(.nodeDown(node: node, presence: .stopped, reason: "stopped"), at: StateFixture.place(), to: &state)
-            while let change = VoteRules.change(due: state, present: voters) { _ = try apply(change.command, at: StateFixture.place(), to: &state) }
+            while let change = VoteRules.change(due: state, present: voters) {
+                _ = try apply(change.command, at: StateFixture.place(), to: &state)
+            }
             present.remove(node)
         }
     }
@@ -125,7 +128,8 @@ struct DynamicQuorumTests {
     func eviction() throws {
         var world = try World(nodes: 2, witness: true)
         let operation = PendingOperation(
-            id: StateFixture.uuid(9), kind: .evictNode, subject: StateFixture.id(2), driver: StateFixture.id(1), beganAt: WallTime(milliseconds: 1), step: "")
+            id: StateFixture.uuid(9), kind: .evictNode, subject: StateFixture.id(2), driver: StateFixture.id(1),
+            beganAt: WallTime(milliseconds: 1), step: "")
         _ = try apply(.beginOperation(operation: operation), at: StateFixture.place(), to: &world.state)
         try world.stopCleanly(StateFixture.id(2))
         #expect(world.state.votes.nodes == [StateFixture.id(1): 1, StateFixture.id(2): 0])

@@ -9,7 +9,9 @@ struct QuorumStandingTests {
 
     @Test("It agrees with trying every set of failures", arguments: 1...8)
     func bruteForce(count: Int) throws {
-        for (model, dynamic) in [(QuorumModel.nodeMajority, true), (.nodeMajority, false), (.nodeAndDiskMajority, false), (.diskOnly, false)] {
+        for (model, dynamic) in [
+            (QuorumModel.nodeMajority, true), (.nodeMajority, false), (.nodeAndDiskMajority, false), (.diskOnly, false),
+        ] {
             let quorum = QuorumSettings(model: model, isModelAutomatic: false, isDynamic: dynamic)
             var state = try StateFixture.cluster(nodes: count, quorum: quorum)
             let nodes = state.nodes.keys.sorted()
@@ -47,7 +49,8 @@ struct QuorumStandingTests {
         let two = try StateFixture.cluster(nodes: 2)
         let first = StateFixture.id(1)
         let second = StateFixture.id(2)
-        #expect(QuorumStanding(of: two, present: [first, second], witnessHolder: first).sentence == "One more node, or the witness, may fail.")
+        #expect(
+            QuorumStanding(of: two, present: [first, second], witnessHolder: first).sentence == "One more node, or the witness, may fail.")
         #expect(
             QuorumStanding(of: two, present: [first], witnessHolder: first).sentence
                 == "Nothing more may fail: if node1 or the witness goes, the cluster stops.")

@@ -11,13 +11,15 @@ struct ApplyTests {
     func create() throws {
         var state = ClusterState()
         let effects = try apply(
-            .createCluster(founding: StateFixture.founding(nodes: 2, witness: .disk(id: StateFixture.witnessDisk))), at: StateFixture.place(), to: &state)
+            .createCluster(founding: StateFixture.founding(nodes: 2, witness: .disk(id: StateFixture.witnessDisk))),
+            at: StateFixture.place(), to: &state)
         #expect(state.nodes.values.allSatisfy { $0.state == .up })
         #expect(state.quorum.model == .nodeAndDiskMajority)
         #expect(state.coordinator == StateFixture.id(1))
         #expect(
             effects.prefix(3) == [
-                .writeMembership(on: StateFixture.id(1)), .writeMembership(on: StateFixture.id(2)), .reloadMembership(on: StateFixture.id(1)),
+                .writeMembership(on: StateFixture.id(1)), .writeMembership(on: StateFixture.id(2)),
+                .reloadMembership(on: StateFixture.id(1)),
             ])
         #expect(state.history.map(\.kind) == [.clusterCreated])
     }
@@ -66,7 +68,9 @@ struct ApplyTests {
         let evict = ClusterCommand.evictNode(node: third, reason: "broken")
         #expect(throws: CommandRejection.nodeIsUp(NodeName(unchecked: "node3"))) { try apply(evict, at: StateFixture.place(), to: &state) }
         _ = try apply(.nodeDown(node: third, presence: .stopped, reason: ""), at: StateFixture.place(), to: &state)
-        #expect(throws: CommandRejection.nodeStillVotes(NodeName(unchecked: "node3"))) { try apply(evict, at: StateFixture.place(), to: &state) }
+        #expect(throws: CommandRejection.nodeStillVotes(NodeName(unchecked: "node3"))) {
+            try apply(evict, at: StateFixture.place(), to: &state)
+        }
         let table = VoteTable(version: 2, nodes: [StateFixture.id(1): 1, StateFixture.id(2): 1], witness: 1)
         _ = try apply(.changeVotes(table: table, reason: "node3 stopped"), at: StateFixture.place(), to: &state)
         _ = try apply(evict, at: StateFixture.place(9), to: &state)

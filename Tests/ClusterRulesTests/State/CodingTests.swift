@@ -54,7 +54,8 @@ struct CodingTests {
     func captured() throws {
         let proposal = CommandProposal(
             time: WallTime(milliseconds: 1_700_000_000_123), requestedBy: "root on node1",
-            command: .changeVotes(table: VoteTable(version: 3, nodes: [StateFixture.id(10): 1, StateFixture.id(2): 0], witness: 1), reason: "r"))
+            command: .changeVotes(
+                table: VoteTable(version: 3, nodes: [StateFixture.id(10): 1, StateFixture.id(2): 0], witness: 1), reason: "r"))
         let text = """
             {"content":{"command":{"changeVotes":{"reason":"r","table":{"nodes":{"10":1,"2":0},"version":3,"witness":1}}},\
             "requestedBy":"root on node1","time":1700000000123},"version":1}

@@ -46,7 +46,9 @@ struct DeterminismTests {
         let note = ClusterCommand.noteEvent(note: EventNote(node: nil, severity: .information, cause: nil, sentence: "Once."))
         #expect(try apply(StateFixture.entry(1, note, request: 10), to: &state) == .applied([]))
         #expect(try apply(StateFixture.entry(2, note, request: 10), to: &state) == .repeated)
-        #expect(try apply(StateFixture.entry(3, .nodeUp(node: StateFixture.id(1)), request: 11), to: &state) == .rejected(.nodeIsUp(NodeName(unchecked: "node1"))))
+        #expect(
+            try apply(StateFixture.entry(3, .nodeUp(node: StateFixture.id(1)), request: 11), to: &state)
+                == .rejected(.nodeIsUp(NodeName(unchecked: "node1"))))
         #expect(try apply(StateFixture.entry(4, .nodeUp(node: StateFixture.id(1)), request: 11), to: &state) == .repeated)
         // Another life of the service counts from the beginning, and so does another node.
         #expect(try apply(StateFixture.entry(5, note, request: 1, incarnation: 6), to: &state) == .applied([]))
@@ -87,10 +89,13 @@ struct DeterminismTests {
         case 10: return .setQuorumOptions(isDynamic: number == 1, secondsUntilStop: number == 2 ? -1 : 30)
         case 11, 12:
             let table = VoteTable(
-                version: UInt64.random(in: 1...8, using: &generator), nodes: Dictionary([(node, 1), (other, number == 3 ? 0 : 1)], uniquingKeysWith: max),
+                version: UInt64.random(in: 1...8, using: &generator),
+                nodes: Dictionary([(node, 1), (other, number == 3 ? 0 : 1)], uniquingKeysWith: max),
                 witness: number == 4 ? 1 : 0)
-            return number == 1 ? .recordForcedQuorum(table: table, nodes: [node, other], reason: "r") : .changeVotes(table: table, reason: "r")
-        case 13: return .setWitness(witness: number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: StateFixture.witnessDisk))
+            return number == 1
+                ? .recordForcedQuorum(table: table, nodes: [node, other], reason: "r") : .changeVotes(table: table, reason: "r")
+        case 13:
+            return .setWitness(witness: number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: StateFixture.witnessDisk))
         case 14: return .setWitnessMaintenance(isOn: number > 2, reason: "r")
         case 15: return number > 2 ? .witnessLost(reason: "r") : .witnessReturned
         case 16: return .addDisk(disk: ClusterDisk(id: DiskID("d\(number)"), use: .witness, addedAt: WallTime(milliseconds: 1)))

@@ -29,7 +29,8 @@ struct ScenarioTests {
         "What is not understood is refused with its line",
         arguments: [
             "nodes 0", "nodes 99", "nodes 2\nat 5s n3 power off", "nodes 2\nat 5 n1 power off", "nodes 2\nat 5s n1 dance",
-            "nodes 2\nat 1e99s n1 stop", "nodes 2\nat nans n1 stop", "nodes 2\nat 5s n1 stop\nexpect 4s n1 off", "nodes 2\nat 5s n1 stop", "",
+            "nodes 2\nat 1e99s n1 stop", "nodes 2\nat nans n1 stop", "nodes 2\nat 5s n1 stop\nexpect 4s n1 off", "nodes 2\nat 5s n1 stop",
+            "",
             "nodes 2\nmachine Web on n1", "nodes 2\nexpect 5s nobody runs on n1", "nodes 2\nat 5s link cut n1", "witness sometimes",
         ])
     func refused(text: String) {
