@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "apus", targets: ["apus"]),
         .executable(name: "apusd", targets: ["apusd"]),
         .executable(name: "apus-lab-client", targets: ["LabClient"]),
+        .executable(name: "apus-simulate", targets: ["Simulate"]),
         .executable(name: "apus-bench", targets: ["Bench"]),
     ],
     dependencies: [
@@ -127,6 +128,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .executableTarget(name: "Simulate", dependencies: ["Simulation", argumentParser], swiftSettings: strict),
         .executableTarget(name: "LabClient", dependencies: [argumentParser], swiftSettings: strict),
         .executableTarget(
             name: "Bench", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", argumentParser, subprocess],
@@ -138,6 +140,7 @@ let package = Package(
             name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
