@@ -29,6 +29,8 @@ public actor NodeService {
     nonisolated let forming: FormingSeat?
     /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.
     var member: MemberRecord?
+    /// Whether this node's partition has quorum, so that machines may be started, moved and changed here. See ``PartitionGuard``.
+    var mayStart = false
     /// Whether Corosync and the engine have been started since the service was.
     var engineRuns = false
 
@@ -80,6 +82,7 @@ public actor NodeService {
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
                 group.addTask { await self.keepMembership() }
+                group.addTask { await self.keepWithinQuorum() }
                 await group.waitForAll()
             }
         }
@@ -88,7 +91,8 @@ public actor NodeService {
 
     private func superviseForever() async {
         while !Task.isCancelled {
-            await supervise()
+            // Without quorum nothing is decided about machines; they are kept as they are, or paused.
+            if member == nil || mayStart { await supervise() }
             await retireArrivals()
             try? await Task.sleep(for: .milliseconds(500))
         }
