@@ -57,7 +57,10 @@ extension WitnessArbitration {
         let lowest = ring.members.filter { other in
             other == node || tracks[other].map { $0.beat != nil && $0.writtenAfter != nil && now - $0.seenAt < timings.lease } ?? false
         }.min()
-        return lowest == node
+        guard lowest == node else { return false }
+        // The nodes before this one need some rounds to show that they live.
+        let known = max(watchingSince ?? now, ringSince)
+        return node == ring.members.min() || now - known >= timings.interval * 3
     }
 
     private func mayReserve(_ now: Duration) -> Bool { isChallenger(now) && (isForced || isQuiet(now)) }

@@ -116,9 +116,9 @@ public final class FileShareWitness: WitnessStore {
         do throws(MalformedData) {
             let header = try WitnessSlotHeader(parsing: bytes[...], slot: slot, cluster: cluster, limit: payloadLimit)
             let payload = [UInt8](bytes.dropFirst(VolumeLayout.structureByteCount))
-            guard UInt64(payload.count) == header.payloadByteCount, payload.withUnsafeBytes({ CRC32.checksum($0) }) == header.payloadChecksum
-            else { return .torn(header) }
-            return .whole(header, payload: payload)
+            let isWhole =
+                UInt64(payload.count) == header.payloadByteCount && payload.withUnsafeBytes { CRC32.checksum($0) } == header.payloadChecksum
+            return isWhole ? .whole(header, payload: payload) : .torn(header)
         } catch { return .unreadable(error.problem) }
     }
 
@@ -163,7 +163,9 @@ public final class FileShareWitness: WitnessStore {
     /// The node that has the lock, as it wrote itself; nil when nobody has it.
     public func lockHolder() async throws(WitnessError) -> NodeID? {
         try await work.run(within: limit) { () throws(WitnessError) in
-            guard try FileShareLock.isTaken(self.path + "/lock"), let bytes = try ShareFolder(path: self.path).read("lock") else { return nil }
+            guard try FileShareLock.isTaken(self.path + "/lock"), let bytes = try ShareFolder(path: self.path).read("lock") else {
+                return nil
+            }
             return UInt16(String(decoding: bytes.prefix(while: { $0 != 0x0a }), as: UTF8.self)).flatMap(NodeID.init(rawValue:))
         }
     }

@@ -127,7 +127,8 @@ public actor WitnessVolume: WitnessStore {
                 let start = Int(node.rawValue - run.lowerBound) * stride
                 do throws(MalformedData) {
                     found[node] =
-                        try WitnessHeartbeat(parsing: bytes[start..<start + stride], node: node, cluster: cluster).map { .beat($0) } ?? .never
+                        try WitnessHeartbeat(parsing: bytes[start..<start + stride], node: node, cluster: cluster).map { .beat($0) }
+                        ?? .never
                 } catch { found[node] = .unreadable(error.problem) }
             }
         }

@@ -30,16 +30,18 @@ struct WitnessArbitrationTests {
                 votes: VoteTable(nodes: Dictionary(uniqueKeysWithValues: ids.map { ($0, 1) }), witness: 1), mode: mode)
         }
         mutating func give(_ input: ArbitrationInput) {
+            var begun: (ArbitrationOperation, UInt64)?
             for effect in machine.handle(input, at: now) {
                 switch effect {
                 case .castVote(let vote, _): votes.append(vote)
                 case .event(let event): events.append(event)
-                case .perform(let operation, let id):
-                    if case .observe = operation {} else { operations.append(operation) }
-                    now += .milliseconds(1)
-                    give(.finished(id: id, answer(operation)))
+                case .perform(let operation, let id): begun = (operation, id)
                 }
             }
+            guard let (operation, id) = begun else { return }
+            if case .observe = operation {} else { operations.append(operation) }
+            now += .milliseconds(1)
+            give(.finished(id: id, answer(operation)))
         }
         private mutating func answer(_ operation: ArbitrationOperation) -> ArbitrationResult {
             if isDiskGone { return .failed }
