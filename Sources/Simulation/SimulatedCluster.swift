@@ -271,3 +271,13 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
 extension LogEvent {
     fileprivate static func failed(_ token: UInt64) -> LogEvent { .witnessFailed(token: token, reason: "not reachable") }
 }
+
+extension SimulatedCluster {
+    /// Where each node stands, for the message of a failed run.
+    public var summary: String {
+        nodes.map { node in
+            let status = node.status.map { "\($0.phase)" } ?? "down"
+            return "node \(node.id) \(status), entry \(node.log?.position.lastIndex ?? 0), \(node.waiting.count) unanswered"
+        }.joined(separator: "; ")
+    }
+}
