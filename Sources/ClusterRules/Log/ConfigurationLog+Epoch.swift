@@ -8,11 +8,10 @@ extension ConfigurationLog {
 
     /// The coordinator begins an epoch as soon as the replicas that count make a majority under every table of the best log.
     mutating func considerBegin() {
-        guard let session, isComplete(session), session.begin == nil, !didBegin, session.coordinator == me, let best = session.best
+        guard let session = session?.withUsableWitness, isComplete(session), session.begin == nil, !didBegin, session.coordinator == me,
+            let best = session.best
         else { return }
-        var highest = best.replica.position.promised
-        for hello in session.hellos.values { highest = max(highest, hello.replica.position.promised) }
-        if let witness = session.witness { highest = max(highest, witness.report.replica.position.promised) }
+        let highest = session.highestPromise
         let counting = session.hellos.filter(\.value.replica.counts).keys
         let witnessID = session.witness.flatMap { $0.report.replica.counts ? $0.report.witnessID : nil }
 
@@ -20,7 +19,7 @@ extension ConfigurationLog {
             epoch: 0, leader: best.leader, base: best.replica.position, baseIsWitness: best.isWitness, tables: best.replica.tables,
             witnessID: session.witness?.report.witnessID, forced: nil)
         let epoch: UInt64?
-        if LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
+        if session.lineageElsewhere == nil, LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
             epoch = Epoch.next(after: highest)
         } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0,
             // It may be in the log already: then its table is in force, and this partition lacks the majority of that one.

@@ -213,7 +213,7 @@ extension ConfigurationLog {
 
     /// Entries between the old state and the new one were not seen.
     mutating func answerAfterRestore() {
-        let inLog = log.snapshotLedger
+        let inLog = log.snapshotRequests
         for proposal in waiting where !inLog.isNew(proposal.request) { answer(proposal.request, .unknown) }
     }
 

@@ -74,6 +74,8 @@ public struct LogStatus: Hashable, Sendable {
         case waitingForMajority(present: Int, needed: Int, of: Int, missing: [NodeID], witnessMissing: Bool)
         /// No member has a configuration.
         case empty
+        /// A quorum was forced, and nobody here has the log that came of it: that side has to return, or be given up by forcing again.
+        case forcedElsewhere(epoch: UInt64)
         /// The epoch is being promised, and its log copied.
         case opening(epoch: UInt64)
         /// Changes are accepted. `behind` while this node does not have them all.
