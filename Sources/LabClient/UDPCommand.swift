@@ -25,8 +25,7 @@ struct UDPCommand: ParsableCommand {
     func run() throws {
         Stop.onSignals()
         let socket = try Socket.connected(SOCK_DGRAM, to: address, port: port, timeoutSeconds: 1)
-        // Room for all that may come at once after a pause.
-        socket.setOption(Int(SOL_SOCKET), SO_RCVBUF, 4 << 20)
+        socket.setReceiveBuffer(byteCount: 4 << 20)
         let deadline = Deadline(seconds: seconds)
         let interval = UInt64(intervalMs * 1e6)
         // Answers to an earlier run from the same port must not count.

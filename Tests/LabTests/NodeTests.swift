@@ -60,7 +60,10 @@ struct NodeTests {
                 let kept = try await node.exec(["cat", "/var/lib/apus/file"])
                 #expect(kept.output == "kept\n", "\(kept)")
                 #expect(try await !node.exec(["cat", "/run/apus/file"]).isSuccess)
-                #expect(try await node.exec(["busybox", "ping", "-c", "1", "-W", "2", "10.71.0.2"]).isSuccess)
+                let answers = try await eventually(within: 10) {
+                    try await node.exec(["busybox", "ping", "-c", "1", "-W", "1", "10.71.0.2"]).isSuccess
+                }
+                #expect(answers)
                 #expect(try String(contentsOfFile: node.serviceLog, encoding: .utf8).hasPrefix(log))
                 await #expect(throws: LabError.self) { try await node.powerOn() }
             }
@@ -87,12 +90,14 @@ struct NodeTests {
     func cut(isSilent: Bool) async throws {
         try await withLab(try LabDescription(prefix: "ntc")) { lab in
             let node = try lab.node("n1")
-            func reaches(_ address: String) async throws -> Bool {
+            func answers(_ address: String) async throws -> Bool {
                 try await node.exec(["busybox", "ping", "-c", "1", "-W", "1", address]).isSuccess
             }
+            // One question may be lost on a machine that is busy with other things; a plug that is in answers before long.
+            func reaches(_ address: String) async throws -> Bool { try await eventually(within: 10) { try await answers(address) } }
             #expect(try await reaches("10.72.0.254"))
             try await node.cut(.storage, isSilent: isSilent)
-            #expect(try await !reaches("10.72.0.254"))
+            #expect(try await !answers("10.72.0.254"))
             #expect(try await reaches("10.71.0.2"))
             let link = try await node.exec(["cat", "/sys/class/net/storage0/carrier"])
             #expect(link.output == (isSilent ? "1\n" : "0\n"), "\(link)")
