@@ -118,7 +118,8 @@ struct Networks: Sendable {
             let ready = Set(try await links(of: switches).filter { $0.isUp && ($0.forwards || !isForwarding) }.map(\.ifname))
             // An interface that somebody set down inside is meant to be down.
             let waiting = Set(
-                try await links(of: keeper).filter { $0.flags.contains("UP") && !($0.isUp && ($0.forwards || !isForwarding)) }.map(\.ifname))
+                try await links(of: keeper).filter { $0.flags.contains("UP") && !($0.isUp && ($0.forwards || !isForwarding)) }.map(\.ifname)
+            )
             let missing = networks.filter { !ready.contains(Self.port(keeper.member, $0)) || waiting.contains($0.interface) }
             if missing.isEmpty { return }
             guard ContinuousClock.now < end else {

@@ -22,11 +22,11 @@ struct Selection: Hashable, Sendable {
     /// How many of the last frames taken are in doubt.
     static let doubtful: UInt64 = 2
     /// How long before STOP a frame may have arrived and yet have been refused: QEMU's main loop and its vCPUs wait for a processor that others
-    /// use, each for some turns. On two cores with four busy programs up to 3 ms were seen.
+    /// use, each for some turns. On two cores with many busy programs up to 7 ms were seen.
     static let doubt: Int64 = 100_000
     /// Without a count: how long before STOP a frame may have arrived and yet not have reached the guest. There is no limit to what is
-    /// repeated then, so this covers a main loop that waits for one turn of another program, not for many.
-    static let margin: Int64 = 5_000
+    /// repeated then. On a machine with four busy programs the vCPUs were waited for up to 7 ms.
+    static let margin: Int64 = 20_000
 
     func wants(ordinal: UInt64, microseconds: Int64) -> Bool {
         if microseconds >= cut { return true }

@@ -28,7 +28,7 @@ struct GuestTests {
 
             let last = report.last
             machine = try await Self.start(image, on: node, lab)
-            let goesOn = try await eventually(within: 10) { (Self.lastTold(machine) ?? 0) > last + 100 }
+            let goesOn = try await eventually(within: 30) { (Self.lastTold(machine) ?? 0) > last + 100 }
             #expect(goesOn)
             // ACPI power button.
             try await Self.powerButton(machine)
@@ -96,8 +96,8 @@ struct GuestTests {
                 "tap,id=n,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n,romfile=,mac=\(mac)",
             ] + more.map { $0.replacingOccurrences(of: (image as NSString).deletingLastPathComponent, with: "/run/apus") }
         let machine = Machine(
-            process: try node.start(words, seconds: 120), serial: node.runtimeFolder + "/serial", monitor: node.runtimeFolder + "/monitor")
-        let hasBooted = try await eventually(within: 40) { text(machine).contains("BOOTED") }
+            process: try node.start(words, seconds: 170), serial: node.runtimeFolder + "/serial", monitor: node.runtimeFolder + "/monitor")
+        let hasBooted = try await eventually(within: 100) { text(machine).contains("BOOTED") }
         try #require(hasBooted, "The guest does not boot: \(text(machine).suffix(500))")
         return machine
     }

@@ -35,7 +35,7 @@ extension MigrationTests {
                 for udp in seen.udp { #expect(udp.answered > 100 && udp.lost == 0 && udp.duplicated <= 1, "\(udp)") }
                 for echo in seen.echo { #expect(echo.answers > 50 && echo.errors == 0, "\(echo)") }
             }
-            let place = try await machine.settle(within: 5)
+            let place = try await machine.settle(within: 20)
             #expect(place.node == destination)
             #expect(place.epoch == before.epoch + 1)
             let journal = try await machine.journal()

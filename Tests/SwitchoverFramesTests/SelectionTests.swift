@@ -28,7 +28,7 @@ struct SelectionTests {
         #expect(selection.wants(ordinal: ordinal, microseconds: 100) == expected)
     }
 
-    @Test("By time when there is no count", arguments: [(Int64(1_000_000), true), (995_000, true), (994_999, false)])
+    @Test("By time when there is no count", arguments: [(Int64(1_000_000), true), (980_000, true), (979_999, false)])
     func byTime(microseconds: Int64, expected: Bool) {
         #expect(Selection(cut: 1_000_000, lastTaken: nil).wants(ordinal: 1, microseconds: microseconds) == expected)
     }

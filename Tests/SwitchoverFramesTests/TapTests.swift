@@ -44,7 +44,9 @@ struct TapTests {
         case takesTwoMore
     }
 
-    @Test("The guest has what was taken before the stop, the last two in doubt, and misses all else, however long it waited", arguments: Reader.allCases)
+    @Test(
+        "The guest has what was taken before the stop, the last two in doubt, and misses all else, however long it waited",
+        arguments: Reader.allCases)
     func boundary(reader: Reader) async throws {
         try await TapLab.with { lab in
             let tap = try lab.tap("source")
