@@ -129,13 +129,13 @@ struct GuestTests {
         }
         for host in [address.v4, address.v6] {
             let echo = try await ask(["echo", host], as: Answer.self)
-            #expect((echo.answers ?? 0) > 100 && echo.errors == 0, "\(host) \(echo)")
+            #expect((echo.answers ?? 0) > 20 && echo.errors == 0, "\(host) \(echo)")
             let udp = try await ask(["udp", host], as: Answer.self)
-            #expect((udp.answered ?? 0) > 100 && udp.lost == 0 && udp.duplicated == 0, "\(host) \(udp)")
+            #expect((udp.answered ?? 0) > 50 && udp.lost == 0 && udp.duplicated == 0, "\(host) \(udp)")
         }
         let frames = try await ask(["frames", "--interface", "machine0", "--mac", mac], as: Frames.self)
         for kind in [frames.unicast, frames.broadcast, frames.tagged, frames.taggedBroadcast] {
-            #expect((kind.answered ?? 0) > 100 && kind.lost == 0 && kind.duplicated == 0, "\(frames)")
+            #expect((kind.answered ?? 0) > 50 && kind.lost == 0 && kind.duplicated == 0, "\(frames)")
         }
     }
 
