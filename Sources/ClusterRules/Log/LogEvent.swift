@@ -91,6 +91,12 @@ public struct LogStatus: Hashable, Sendable {
     /// Why the witness cannot be used, on its holder.
     public var witnessFailure: String?
 
+    public init(phase: Phase, storageFailure: String? = nil, witnessFailure: String? = nil) {
+        self.phase = phase
+        self.storageFailure = storageFailure
+        self.witnessFailure = witnessFailure
+    }
+
     /// Whether this partition may change things, as far as the log is concerned. Votequorum has to agree.
     public var isOpen: Bool {
         if case .open = phase { true } else { false }

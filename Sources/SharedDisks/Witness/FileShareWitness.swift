@@ -54,7 +54,8 @@ public final class FileShareWitness: WitnessStore {
             }
             // Last: a folder without it is no witness.
             let header = WitnessHeader(
-                state: .complete, sequence: 1, cluster: cluster, clusterName: clusterName, slotByteCount: WitnessLayout.largestSlot)
+                state: .complete, sequence: 1, cluster: cluster, clusterName: clusterName, slotByteCount: WitnessLayout.largestSlot,
+                number: .random(in: 1 ... .max))
             try folder.replace("witness", with: header.encoded())
         }
         return FileShareWitness(path: path, cluster: cluster, clusterName: clusterName, limit: limit, work: work)
