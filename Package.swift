@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "apus", targets: ["apus"]),
         .executable(name: "apusd", targets: ["apusd"]),
         .executable(name: "apus-lab-client", targets: ["LabClient"]),
+        .executable(name: "apus-simulate", targets: ["Simulate"]),
         .executable(name: "apus-bench", targets: ["Bench"]),
     ],
     dependencies: [
@@ -109,8 +110,8 @@ let package = Package(
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership", "MigrationRules", "NodeClient",
+                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.
@@ -129,6 +130,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .executableTarget(name: "Simulate", dependencies: ["Simulation", argumentParser], swiftSettings: strict),
         .executableTarget(name: "LabClient", dependencies: [argumentParser], swiftSettings: strict),
         .executableTarget(
             name: "Bench", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", argumentParser, subprocess],
@@ -140,6 +142,7 @@ let package = Package(
             name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
+        .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),

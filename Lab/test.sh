@@ -9,8 +9,9 @@ set -uo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 SWIFT=${SWIFT:-swift}
 # The quick ones first: what is wrong with a rule shows before a lab is built.
-targets=(ClusterModelTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests ClusterStoreTests QMPTests NodeIdentityTests
-  NodeServerTests FormingTests SwitchoverFramesTests SharedDisksTests CorosyncTests QEMUTests LabTests MigrationTests)
+targets=(ClusterModelTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests ClusterStoreTests SimulationTests
+  FormingTests QMPTests NodeIdentityTests NodeServerTests SwitchoverFramesTests SharedDisksTests CorosyncTests QEMUTests LabTests
+  MigrationTests)
 [ $# = 0 ] || targets=("$@")
 
 # Every target of the package is in the list: a new one must not be forgotten.

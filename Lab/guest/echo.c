@@ -22,9 +22,13 @@ struct connection {
 static int listening(int kind) {
     int s = socket(AF_INET6, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, off = 0;
     struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT};
-    /* After a pause, all that was sent meanwhile comes at once. */
+    /* After a pause, all that was sent meanwhile comes at once, and all answers leave at once: with the usual room the 278th would be
+       refused, and an answer lost in here looks like a frame lost on the way. */
     int much = 4 << 20;
-    if (s >= 0) setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &much, sizeof much);
+    if (s >= 0) {
+        setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &much, sizeof much);
+        setsockopt(s, SOL_SOCKET, SO_SNDBUFFORCE, &much, sizeof much);
+    }
     if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0
         || setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0 || bind(s, (struct sockaddr *)&any, sizeof any) < 0
         || (kind == SOCK_STREAM && listen(s, 128) < 0)) {

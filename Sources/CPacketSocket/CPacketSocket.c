@@ -207,15 +207,6 @@ int cpacket_set_up(int socket, const char *interface) {
     return ioctl(socket, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
-int cpacket_set_queue_length(int socket, const char *interface, int length) {
-    struct ifreq request;
-    if (named(&request, interface) < 0) return -ENODEV;
-    if (ioctl(socket, SIOCGIFTXQLEN, &request) < 0) return -errno;
-    int old = request.ifr_qlen;
-    request.ifr_qlen = length;
-    return ioctl(socket, SIOCSIFTXQLEN, &request) < 0 ? -errno : old;
-}
-
 int cpacket_open_event(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return fd < 0 ? -errno : fd;

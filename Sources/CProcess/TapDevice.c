@@ -13,6 +13,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+// Frames that a tap holds for its reader: what a recorder keeps at a switchover, and what the bridge brings until the machine is resumed.
+#define QUEUE_LENGTH 8192
+
 // One rtnetlink(7) request that is built here and answered with an acknowledgement.
 struct request {
     struct nlmsghdr header;
@@ -130,10 +133,13 @@ int cprocess_tap_create(const char *name, uid_t owner, const char *bridge, const
     *step = "finding the new tap";
     unsigned index = if_nametoindex(name);
     if (!index) return errno;
-    *step = "setting address and MTU";
+    *step = "setting address, MTU and queue length";
     struct request request = begin(RTM_SETLINK, index);
     add(&request, IFLA_ADDRESS, mac, 6);
     add(&request, IFLA_MTU, &mtu, sizeof mtu);
+    // Now or never: the kernel stops a device's queue to give it another length, and what is sent to it meanwhile is lost.
+    uint32_t queue_length = QUEUE_LENGTH;
+    add(&request, IFLA_TXQLEN, &queue_length, sizeof queue_length);
     error = ask(&request);
     if (error) return error;
     *step = "plugging the tap into the bridge";

@@ -100,5 +100,6 @@ public struct LabNode: Sendable {
     public func cut(_ network: LabNetwork, isSilent: Bool = false) async throws(LabError) {
         try await lab.networks.cut(.node(name), network, isSilent: isSilent)
     }
-    public func restore(_ network: LabNetwork) async throws(LabError) { try await lab.networks.restore(.node(name), network) }
+    /// Puts the plug back; returns when frames pass again.
+    public func restore(_ network: LabNetwork) async throws(LabError) { try await lab.networks.restore(keeper, network) }
 }

@@ -59,6 +59,7 @@ struct Networks: Sendable {
         }
         try await keeper.check(Self.batchWords(lines))
         if case .node = member { try await self.limit(keeper, to: limit) }
+        try await waitForLinks(keeper, networks)
     }
 
     /// Takes a member's plugs away, which takes its interfaces away.
@@ -99,27 +100,60 @@ struct Networks: Sendable {
         }
     }
 
-    func restore(_ member: Member, _ network: LabNetwork) async throws(LabError) {
-        let port = Self.port(member, network)
+    /// Puts a plug back; returns when frames pass again.
+    func restore(_ keeper: Keeper, _ network: LabNetwork) async throws(LabError) {
+        let port = Self.port(keeper.member, network)
         try await switches.check(["ip", "link", "set", port, "up"])
+        // The kernel's link watch tells a bridge that a port has a link again, up to a second after it has. Until then the port has no
+        // state that could be set.
+        try await waitForLinks(keeper, [network], isForwarding: false)
         try await switches.check(["bridge", "link", "set", "dev", port, "state", "3"])
+        try await waitForLinks(keeper, [network])
+    }
+
+    /// Waits until plugs have a link at both ends, and pass frames on.
+    private func waitForLinks(_ keeper: Keeper, _ networks: [LabNetwork], isForwarding: Bool = true) async throws(LabError) {
+        let end = ContinuousClock.now + .seconds(10)
+        while true {
+            let ready = Set(try await links(of: switches).filter { $0.isUp && ($0.forwards || !isForwarding) }.map(\.ifname))
+            // An interface that somebody set down inside is meant to be down.
+            let waiting = Set(
+                try await links(of: keeper).filter { $0.flags.contains("UP") && !($0.isUp && ($0.forwards || !isForwarding)) }.map(\.ifname)
+            )
+            let missing = networks.filter { !ready.contains(Self.port(keeper.member, $0)) || waiting.contains($0.interface) }
+            if missing.isEmpty { return }
+            guard ContinuousClock.now < end else {
+                let names = missing.map(\.rawValue).joined(separator: ", ")
+                throw .timeout("\(keeper.member.name) has no link after 10 s in: \(names). Is the interface at its other end up?")
+            }
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { throw .refused("Waiting for a link was cancelled.") }
+        }
     }
 
     /// The ports that are cut, for instance `n1-storage`.
     func cutPorts() async throws(LabError) -> Set<String> {
-        let output = try await switches.check(["ip", "-json", "-details", "link", "show", "type", "veth"])
-        let links: [Link]
-        do { links = try JSONDecoder().decode([Link].self, from: Data(output.utf8)) } catch {
+        let links = try await links(of: switches)
+        return Set(links.filter { !$0.flags.contains("UP") || $0.linkinfo?.port?.state == "disabled" }.map(\.ifname))
+    }
+
+    /// The ends of plugs in a member.
+    private func links(of keeper: Keeper) async throws(LabError) -> [Link] {
+        let output = try await keeper.check(["ip", "-json", "-details", "link", "show", "type", "veth"])
+        do { return try JSONDecoder().decode([Link].self, from: Data(output.utf8)) } catch {
             throw .command(words: ["ip", "-json", "link"], output: "its answer is not understood: \(error)")
         }
-        return Set(links.filter { !$0.flags.contains("UP") || $0.linkinfo?.port?.state == "disabled" }.map(\.ifname))
     }
 
     /// What `ip -json -details link` says; its names.
     private struct Link: Decodable {
         var ifname: String
         var flags: [String]
+        /// RFC 2863: `UP` once the kernel has acted on the link, which is later than the carrier's own flag.
+        var operstate: String?
         var linkinfo: Info?
+        var isUp: Bool { operstate == "UP" }
+        /// True also of an interface that is no port of a bridge.
+        var forwards: Bool { linkinfo?.port?.state.map { $0 == "forwarding" } ?? true }
         struct Info: Decodable {
             var port: Port?
             enum CodingKeys: String, CodingKey { case port = "info_slave_data" }

@@ -48,7 +48,7 @@ struct PacketSocket: ~Copyable {
         let bound = link.withUnsafeBytes { bind(descriptor, $0.assumingMemoryBound(to: sockaddr.self).baseAddress, 20) }
         guard bound == 0 else { throw SystemError("listen on \(interface)") }
         opened.setOption(Int(Self.level), Self.auxiliaryData, 1)
-        opened.setOption(Int(SOL_SOCKET), SO_RCVBUF, 4 << 20)
+        opened.setReceiveBuffer(byteCount: 4 << 20)
         socket = opened
         address = Array(request[18..<24])
     }

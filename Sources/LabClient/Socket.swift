@@ -52,6 +52,13 @@ struct Socket: ~Copyable {
         _ = setsockopt(descriptor, Int32(level), option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// Room for what arrives at once after a pause. FORCE goes beyond `net.core.rmem_max` (socket(7)), which holds some 500 small
+    /// datagrams; without the right to it the system's limit has to do.
+    borrowing func setReceiveBuffer(byteCount: Int32) {
+        setOption(Int(SOL_SOCKET), SO_RCVBUF, byteCount)
+        setOption(Int(SOL_SOCKET), SO_RCVBUFFORCE, byteCount)
+    }
+
     /// Waits for something to read. False after the time, or when a signal came.
     borrowing func isReadable(withinNanoseconds nanoseconds: UInt64) -> Bool {
         // pselect(2), because poll(2) counts in milliseconds and Glibc's module offers no ppoll. A probe has a handful of

@@ -14,7 +14,7 @@ struct UDPCommand: ParsableCommand {
     @Option(help: "How long; without it until SIGTERM.") var seconds: Double?
     @Option(help: "Time from one datagram to the next.") var intervalMs: Double = 2
     @Option(help: "UDP port.") var port: UInt16 = 7
-    @Option(help: "How long to wait for the last answers.") var lingerMs: Double = 1_000
+    @Option(help: "How long to wait at most for the last answers.") var lingerMs: Double = 10_000
 
     func validate() throws {
         if let seconds, !(seconds > 0 && seconds <= 86_400) { throw ValidationError("--seconds must be above 0 and at most 86400") }
@@ -25,8 +25,7 @@ struct UDPCommand: ParsableCommand {
     func run() throws {
         Stop.onSignals()
         let socket = try Socket.connected(SOCK_DGRAM, to: address, port: port, timeoutSeconds: 1)
-        // Room for all that may come at once after a pause.
-        socket.setOption(Int(SOL_SOCKET), SO_RCVBUF, 4 << 20)
+        socket.setReceiveBuffer(byteCount: 4 << 20)
         let deadline = Deadline(seconds: seconds)
         let interval = UInt64(intervalMs * 1e6)
         // Answers to an earlier run from the same port must not count.

@@ -7,7 +7,8 @@ extension ClusterMember {
     func doDuties() async {
         while !Task.isCancelled {
             if standing.mayAct, case .open(_, let leader, false) = standing.log.phase {
-                let commands = duties(of: settings.node, isLeader: leader == settings.node, ring: standing.ring, in: configuration)
+                let commands = duties(
+                    of: settings.node, isLeader: leader == settings.node, ring: standing.ring, voters: votersPresent, in: configuration)
                 for command in commands {
                     do throws(MembershipError) { _ = try await propose(command) } catch {
                         logger.info("a change of the cluster's own did not happen", metadata: ["reason": "\(error)"])
@@ -33,13 +34,18 @@ extension ClusterMember {
 
 /// What a node proposes because of who is there.
 ///
-/// - Parameter ring: Nodes of Corosync's ring, which has quorum.
-func duties(of node: NodeID, isLeader: Bool, ring: [NodeID], in state: ClusterState) -> [ClusterCommand] {
+/// - Parameters:
+///   - ring: Nodes of Corosync's ring, which has quorum.
+///   - voters: The replicas that count in the open epoch.
+func duties(
+    of node: NodeID, isLeader: Bool, ring: [NodeID], voters: VotersPresent, in state: ClusterState
+) -> [ClusterCommand] {
     var commands: [ClusterCommand] = []
     if let own = state.nodes[node], own.presence != .up { commands.append(.nodeUp(node: node)) }
     guard isLeader else { return commands }
     for other in state.nodes.values.sorted(by: { $0.id < $1.id }) where other.presence == .up && !ring.contains(other.id) {
         commands.append(.nodeDown(node: other.id, presence: .lost, reason: "It is not in Corosync's ring any more."))
     }
+    if commands.isEmpty, let change = VoteRules.change(due: state, present: voters) { commands.append(change.command) }
     return commands
 }

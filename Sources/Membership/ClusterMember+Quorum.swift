@@ -111,10 +111,9 @@ extension ClusterMember {
     /// - Returns: Nil while arbitration has not decided about this ring: the poll is held back, so that votequorum waits.
     private func voteToCast(for ring: RingID) -> Bool? {
         guard let witnessPort else { return configuration.witness.witness == .none ? nil : false }
-        guard let (vote, decided) = witnessPort.vote,
-            decided.representative == ring.representative.rawValue, decided.sequence == ring.sequence
-        else { return nil }
-        guard case .yes(let until) = vote else { return false }
-        return witnessPort.now < until
+        guard let decision = witnessPort.vote, decision.representative == ring.representative.rawValue, decision.sequence == ring.sequence else {
+            return nil
+        }
+        return decision.isYes && VotequorumTarget(of: configuration).isDeviceCounted && ContinuousClock.now < decision.validUntil
     }
 }

@@ -63,14 +63,14 @@ public actor ClusterMember {
     ///   the replica catches up from the others without being counted until then.
     public init(
         settings: MemberSettings, seed: ReplicaImage?, delegate: any MemberDelegate, logger: Logger
-    ) async throws(StoreError) {
+    ) async throws {
         self.settings = settings
         self.delegate = delegate
         self.logger = logger
         view = Mutex(View())
         let opened = try await Self.open(settings, seed: seed, logger)
         store = opened.store
-        log = ConfigurationLog(
+        log = try ConfigurationLog(
             settings: .init(
                 member: ClusterRules.GroupMember(node: settings.node, process: UInt32(bitPattern: getpid())), incarnation: .random(in: 1 ... .max)),
             image: opened.image)
@@ -288,6 +288,7 @@ public actor ClusterMember {
     }
     var configuration: ClusterState { state }
     var committedVotes: VoteTable { log.votes }
+    var votersPresent: VotersPresent { log.votersPresent }
 
     private func tickForever() async {
         while !Task.isCancelled {

@@ -1,4 +1,5 @@
 import ClusterModel
+import ClusterRules
 import Corosync
 
 extension CorosyncConfiguration {
@@ -7,19 +8,21 @@ extension CorosyncConfiguration {
     /// - Returns: Nil before there is a cluster.
     public init?(of state: ClusterState) {
         guard let identity = state.identity else { return nil }
+        let target = VotequorumTarget(of: state)
+        var witness: Witness?
+        if target.deviceVotes > 0 {
+            var device = Witness()
+            device.votes = UInt32(clamping: target.deviceVotes)
+            // What the arbitration counts on: after this time no stale vote of a silent node counts.
+            device.timeout = ArbitrationTimings().pollTimeout
+            witness = device
+        }
         self.init(
             clusterID: identity.id, clusterName: identity.name.rawValue, version: state.membershipVersion,
             nodes: state.nodes.values.sorted { $0.id < $1.id }.map { node in
                 Node(
                     id: CorosyncNodeID(rawValue: UInt32(node.id.rawValue)), name: node.name, addresses: node.addresses.rings,
-                    votes: UInt32(clamping: state.votes.nodes[node.id] ?? 0))
-            },
-            witness: state.votes.witness > 0 ? Self.witness(votes: state.votes.witness) : nil)
-    }
-
-    private static func witness(votes: Int) -> Witness {
-        var witness = Witness()
-        witness.votes = UInt32(clamping: votes)
-        return witness
+                    votes: UInt32(clamping: target.nodeVotes[node.id, default: 0]))
+            }, witness: witness)
     }
 }

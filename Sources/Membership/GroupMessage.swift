@@ -11,7 +11,7 @@ enum GroupMessage: Sendable {
 
     func encoded() -> [UInt8] {
         switch self {
-        case .log(let message): [Self.logKind] + message.encoded()
+        case .log(let message): [Self.logKind] + LogMessageCodec.encode(message)
         case .wrote(let version): [Self.wroteKind] + (0..<8).map { UInt8(truncatingIfNeeded: version >> (56 - 8 * UInt64($0))) }
         }
     }
@@ -20,7 +20,7 @@ enum GroupMessage: Sendable {
     /// - Throws: ``CodingError`` for bytes that are none of it.
     static func decode(_ bytes: [UInt8]) throws(CodingError) -> GroupMessage? {
         switch bytes.first {
-        case logKind: .log(try LogMessage.decode(Array(bytes.dropFirst())))
+        case logKind: .log(try LogMessageCodec.decode(Array(bytes.dropFirst())))
         case wroteKind where bytes.count == 9: .wrote(version: bytes.dropFirst().reduce(0) { $0 << 8 | UInt64($1) })
         default: nil
         }

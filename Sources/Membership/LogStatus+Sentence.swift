@@ -6,7 +6,7 @@ extension LogStatus {
     ///
     /// - Parameter names: The name of a node.
     public func sentence(names: (NodeID) -> String) -> String {
-        let list = { (nodes: [NodeID]) in nodes.sorted().map(names).joined(separator: ", ") }
+        func list(_ nodes: [NodeID]) -> String { nodes.sorted().map(names).joined(separator: ", ") }
         var text =
             switch phase {
             case .apart: "Corosync does not run here, or is starting."
@@ -16,6 +16,8 @@ extension LogStatus {
             case .waitingForMajority(let present, let needed, let all, let missing, let witnessMissing):
                 "\(present) of \(all) votes are present, \(needed) are needed. Missing: "
                     + (missing.sorted().map(names) + (witnessMissing ? ["the witness"] : [])).joined(separator: ", ") + "."
+            case .forcedElsewhere:
+                "Quorum was forced on nodes that are not here, and theirs is the configuration now: bring one of them back, or force it here again."
             case .empty: "No node that is present has a configuration."
             case .opening: "The nodes are bringing their copies of the configuration to the same state."
             case .open(_, _, let behind): behind ? "It is open; this node is catching up." : "It is open: changes are accepted."

@@ -52,6 +52,19 @@ public actor MemberRunner: MemberEngine {
         } catch { throw Self.translated(error, "\(record.node) cannot take part in cluster \(record.cluster)") }
     }
 
+    /// What the engine knows; nil while it does not run.
+    public var view: ClusterMember.View? { member?.now }
+
+    /// Goes on with the nodes that are present, without a majority, as an operator orders.
+    public func force(reason: String, requestedBy: String) async throws(APIError) {
+        guard let member else { throw APIError(.refused, "The cluster's engine does not run on this node.") }
+        let view = member.now
+        let nodes = view.standing.members.sorted()
+        let command = ClusterCommand.recordForcedQuorum(
+            table: VoteRules.forcedTable(for: view.state, nodes: nodes), nodes: nodes, reason: reason)
+        do { _ = try await member.force(command, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
+    }
+
     public func state() async -> JoinState {
         guard let view = member?.now else { return JoinState(phase: .starting, note: "The engine does not run.") }
         let note = view.standing.corosyncProblem ?? view.standing.log.sentence { view.state.name(of: $0) }

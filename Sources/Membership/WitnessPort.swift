@@ -5,10 +5,8 @@ import ClusterRules
 public protocol WitnessPort: Sendable {
     /// Changes of who holds it. Ends when the witness is closed.
     var changes: AsyncStream<WitnessChange> { get }
-    /// What arbitration decided last, and for which ring. Nil while it has not decided.
-    var vote: (WitnessVote, ArbitrationRing)? { get }
-    /// The clock of ``WitnessVote/yes(until:)``.
-    var now: Duration { get }
+    /// What arbitration decided last, and for which ring. Nil while it has not decided. Never waits.
+    var vote: WitnessDecision? { get }
 
     /// Must return at once.
     func newRing(_ ring: ArbitrationRing)
@@ -19,6 +17,21 @@ public protocol WitnessPort: Sendable {
     /// Writes the older slot and returns once that is durable, and this node still held the witness afterwards.
     func write(_ image: ReplicaImage) async throws
     func close() async
+}
+
+/// The witness's vote for one ring of Corosync.
+public struct WitnessDecision: Hashable, Sendable {
+    public var representative: UInt32
+    public var sequence: UInt64
+    public var isYes: Bool
+    /// Not to be cast as yes after this instant.
+    public var validUntil: ContinuousClock.Instant
+    public init(representative: UInt32, sequence: UInt64, isYes: Bool, validUntil: ContinuousClock.Instant) {
+        self.representative = representative
+        self.sequence = sequence
+        self.isYes = isYes
+        self.validUntil = validUntil
+    }
 }
 
 public enum WitnessChange: Hashable, Sendable {

@@ -152,6 +152,19 @@ public struct NodeClient: NodeOperations {
 
     public func obey(_ order: MemberOrder) async throws(APIError) { _ = try await call(Endpoints.obey, body: order) }
 
+    public func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await call(Endpoints.clusterStatus) }
+    public func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport {
+        try await call(Endpoints.setQuorum, body: request)
+    }
+    public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
+        try await call(Endpoints.forceQuorum, body: request)
+    }
+    public func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await call(Endpoints.events, String(after)) }
+    /// The stream ends with an ``APIError`` when the node falls silent or goes away; ending the iteration ends the request.
+    public func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> {
+        try await link.follow(Endpoints.followEvents, String(after), deadline: deadline)
+    }
+
     public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
         try await call(Endpoints.prepareJoin, body: request)
     }

@@ -23,6 +23,19 @@ extension Routes {
         }
     }
 
+    /// The cluster as a whole.
+    func addClusterRoutes(to router: Router<APIContext>) {
+        let operations = operations
+        on(Endpoints.clusterStatus, router) { _, _ in try await operations.clusterStatus() }
+        on(Endpoints.setQuorum, router) { request, _ in try await operations.setQuorum(request) }
+        on(Endpoints.forceQuorum, router) { request, _ in try await operations.forceQuorum(request) }
+        on(Endpoints.events, router) { _, path in try await operations.events(after: path.number("after")) }
+        let heartbeat = limits.heartbeat
+        register(Endpoints.followEvents.description, router) { request, path in
+            .lines(of: try await operations.followEvents(after: path.number("after")), to: request, heartbeat: heartbeat)
+        }
+    }
+
     func addJoinRoutes(to router: Router<APIContext>) {
         let operations = operations
         on(Endpoints.prepareJoin, router) { request, _ in try await operations.prepareJoin(request) }

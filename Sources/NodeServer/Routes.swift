@@ -19,6 +19,7 @@ struct Routes {
         addOperatorRoutes(to: router)
         addPeerRoutes(to: router)
         addFormingRoutes(to: router)
+        addClusterRoutes(to: router)
         addJoinRoutes(to: router)
         return router
     }
@@ -174,6 +175,12 @@ struct PathValues: Sendable {
     func uuid(_ name: String) throws(APIError) -> UUID {
         let text = text(name)
         guard let value = UUID(uuidString: text) else { throw APIError(.invalid, "\"\(text)\" is no UUID.") }
+        return value
+    }
+
+    func number(_ name: String) throws(APIError) -> UInt64 {
+        let text = text(name)
+        guard let value = UInt64(text) else { throw APIError(.invalid, "\"\(text)\" is no number of an event; use 0 or more.") }
         return value
     }
 

@@ -10,7 +10,7 @@ extension NodeService {
     }
 
     public func initializeDisk(_ request: InitializeDiskRequest) async throws(APIError) -> SharedDiskStatus {
-        try requireCluster()
+        try requireQuorum(to: "initialise a disk")
         guard peers.isCoordinator else { return try await coordinator().initializeDisk(request) }
         do {
             return try await storage.initialize(request.disk, label: request.label, cluster: peers.cluster, force: request.force)

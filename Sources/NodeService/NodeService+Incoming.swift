@@ -9,7 +9,7 @@ import QMP
 /// Migrations that come to this node: what the source asks of it.
 extension NodeService {
     public func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady {
-        try requireCluster()
+        try requireQuorum(to: "receive a machine")
         let name = offer.machine.name
         let address = configuration.ownAddress.migration
         if let already = incoming[offer.migration] {

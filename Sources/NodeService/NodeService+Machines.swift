@@ -82,7 +82,7 @@ extension NodeService {
     // MARK: Making and removing
 
     public func createMachine(_ request: CreateMachineRequest) async throws(APIError) -> VMStatus {
-        try requireCluster()
+        try requireQuorum(to: "create a machine")
         let definition = request.definition
         let name = definition.name
         do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
@@ -145,6 +145,7 @@ extension NodeService {
     }
 
     public func deleteMachine(_ name: VMName) async throws(APIError) {
+        try requireQuorum(to: "delete a machine")
         if let owner = try await remoteOwner(of: name) { return try await owner.deleteMachine(name) }
         try await claim(name)
         defer { machines[name]?.isBusy = false }
@@ -160,7 +161,7 @@ extension NodeService {
     // MARK: Starting and stopping
 
     public func startMachine(_ name: VMName) async throws(APIError) -> VMStatus {
-        try requireCluster()
+        try requireQuorum(to: "start a machine")
         if let owner = try await remoteOwner(of: name) { return try await owner.startMachine(name) }
         guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
         if let local = entry.local {

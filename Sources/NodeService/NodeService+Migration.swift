@@ -10,7 +10,7 @@ import QMP
 /// Migrations that leave this node.
 extension NodeService {
     public func startMigration(_ order: MigrationOrder) async throws(APIError) -> MigrationStatus {
-        try requireCluster()
+        try requireQuorum(to: "move a machine")
         if let owner = try await remoteOwner(of: order.vm) { return try await owner.startMigration(order) }
         guard (1...600_000).contains(order.maxBlackoutMilliseconds) else {
             throw error(.invalid, "An allowed blackout of \(order.maxBlackoutMilliseconds) ms makes no sense; use 1ms to 10min.")

@@ -29,6 +29,8 @@ public actor NodeService {
     nonisolated let forming: FormingSeat?
     /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.
     var member: MemberRecord?
+    /// Whether this node's partition has quorum, so that machines may be started, moved and changed here. See ``PartitionGuard``.
+    var mayStart = false
     /// Whether Corosync and the engine have been started since the service was.
     var engineRuns = false
     var nextEvictionQuestion = ContinuousClock.now
@@ -68,6 +70,7 @@ public actor NodeService {
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
         self.forming = forming
+        forming?.delegate.use(storage)
         member = try forming?.folder.member()
         // Before anybody can ask: a node that does not know yet what it received must not say that it knows nothing of it.
         try loadMachines()
@@ -82,6 +85,7 @@ public actor NodeService {
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
                 group.addTask { await self.keepMembership() }
+                group.addTask { await self.keepWithinQuorum() }
                 await group.waitForAll()
             }
         }
@@ -90,7 +94,8 @@ public actor NodeService {
 
     private func superviseForever() async {
         while !Task.isCancelled {
-            await supervise()
+            // Without quorum nothing is decided about machines; they are kept as they are, or paused.
+            if member == nil || mayStart { await supervise() }
             await retireArrivals()
             try? await Task.sleep(for: .milliseconds(500))
         }

@@ -108,13 +108,15 @@ public actor PersistentReservations {
     ///
     /// PREEMPT AND ABORT ends the victim's commands before it answers (SPC-4 5.12.11.2.6). A device that refuses it gets PREEMPT and then
     /// LOGICAL UNIT RESET, whose answer is the barrier. The reset also ends commands of nodes that did nothing wrong; they repeat them.
-    public func fence(_ victim: ReservationKey, key: ReservationKey, until deadline: ContinuousClock.Instant) async throws(ReservationError) {
+    public func fence(_ victim: ReservationKey, key: ReservationKey, until deadline: ContinuousClock.Instant) async throws(ReservationError)
+    {
         if knowsPreemptAndAbort != false {
             do throws(ReservationError) {
                 try await change(.preemptAndAbort(key: key, victim: victim, Self.type), until: deadline)
                 knowsPreemptAndAbort = true
                 return
-            } catch .refused(_, _, .checkCondition, let sense?) where sense.key == .illegalRequest && [0x2000, 0x2400].contains(sense.code) {
+            } catch .refused(_, _, .checkCondition, let sense?) where sense.key == .illegalRequest && [0x2000, 0x2400].contains(sense.code)
+            {
                 knowsPreemptAndAbort = false
             }
         }

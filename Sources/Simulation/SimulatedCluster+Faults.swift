@@ -105,7 +105,12 @@ extension SimulatedCluster {
         nodes[place].state = State()
         var settings = ConfigurationLog.Settings(member: member, incarnation: UInt64(member.process))
         settings.entriesPerSnapshot = 24
-        nodes[place].log = ConfigurationLog(settings: settings, image: nodes[place].disk.image)
+        do {
+            nodes[place].log = try ConfigurationLog(settings: settings, image: nodes[place].disk.image)
+        } catch {
+            checker.fail("node \(nodes[place].id) cannot read its own log: \(error)")
+            return
+        }
         feed(.tick, to: place)
         let ring = ringOf[place]
         rings[ring].group.append(member)
@@ -293,6 +298,12 @@ extension SimulatedCluster {
             self.step(faults: false)
             if checker.violation != nil { return false }
             if step % 16 == 0, isSettled { return true }
+            // Arbitration: a holder that is no member any more is challenged.
+            if step % 4_000 == 3_999, let holder = witness?.holder, case .turnedAway? = nodes[place(of: holder)].status?.phase {
+                grantWitness(to: (place(of: holder) + 1) % nodes.count)
+            }
+            // The operator: an order that was cut short is given again.
+            if step % 4_000 == 2_000, let place = nodes.indices.first(where: { nodes[$0].isForcedElsewhere }) { force([2], on: place) }
         }
         return isSettled
     }

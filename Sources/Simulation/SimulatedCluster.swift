@@ -29,9 +29,7 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         let ids = (1...max(count, 1)).compactMap { NodeID(rawValue: UInt16($0)) }
         let table = VoteTable(
             nodes: Dictionary(uniqueKeysWithValues: ids.map { ($0, 1) }), witness: hasWitness ? 1 : 0, witnessID: hasWitness ? 77 : 0)
-        let founding = ReplicaImage(
-            position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: [], snapshotIndex: 0, snapshotChain: 0,
-            snapshotVotes: table, entries: [])
+        let founding = ReplicaImage.founding(votes: table, state: [])
         for id in ids {
             var node = SimulatedNode<State>(id: id)
             node.disk.image = founding
@@ -111,7 +109,10 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         switch next {
         case .message(let from, let message): feed(.delivered(from: from, message), to: place)
         case .group(let list): feed(.membership(list), to: place)
-        case .event(let event): feed(event, to: place)
+        case .event(let event):
+            // What this process wrote before it hears of the barrier cannot land afterwards.
+            if case .witnessHeld = event, let member = nodes[place].member { witness?.finish(member, &random) }
+            feed(event, to: place)
         }
     }
     private mutating func finishDisk(of place: Int) {
@@ -267,4 +268,14 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
 
 extension LogEvent {
     fileprivate static func failed(_ token: UInt64) -> LogEvent { .witnessFailed(token: token, reason: "not reachable") }
+}
+
+extension SimulatedCluster {
+    /// Where each node stands, for the message of a failed run.
+    public var summary: String {
+        nodes.map { node in
+            let status = node.status.map { "\($0.phase)" } ?? "down"
+            return "node \(node.id) \(status), entry \(node.log?.position.lastIndex ?? 0), \(node.waiting.count) unanswered"
+        }.joined(separator: "; ")
+    }
 }

@@ -89,4 +89,10 @@ public struct SimulatedWitness: Sendable {
         writes = []
         reads = []
     }
+    /// The same for one process.
+    mutating func finish(_ member: GroupMember, _ random: inout SeededGenerator) {
+        for write in writes where write.by == member && holder == member.node && random.chance(500) { land(write.image) }
+        writes.removeAll { $0.by == member }
+        reads.removeAll { $0.by == member }
+    }
 }

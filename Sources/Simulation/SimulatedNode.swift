@@ -28,6 +28,9 @@ public struct SimulatedNode<State: ReplicatedState>: Sendable {
     var joinedAt = 0
     var nextNumber: UInt64 = 0
     var isRunning: Bool { log != nil }
+    var isForcedElsewhere: Bool {
+        if case .forcedElsewhere? = status?.phase { true } else { false }
+    }
 }
 
 /// First in, first out.

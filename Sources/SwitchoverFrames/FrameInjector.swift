@@ -23,8 +23,6 @@ public final class FrameInjector: Sendable {
     private let capture: PacketCapture<Sink>
     private let guest: [UInt8]
 
-    /// Room in the tap: more than a recorder keeps, and what the bridge brings meanwhile.
-    private static let queueLength: Int32 = 8_192
     /// How long to wait altogether for a tap that takes no more.
     private static let patience: Int64 = 200_000
 
@@ -45,7 +43,6 @@ public final class FrameInjector: Sendable {
         let interface = capture.interface
         try capture.withSink { (sink, socket) throws(FrameError) in
             guard !sink.isArmed else { return }
-            sink.queueLengthBefore = try socket.setQueueLength(Self.queueLength)
             try socket.setUp()
             // An address of nobody (locally administered, all zero) and a type for experiments (IEEE 802): should a guest see it, it
             // drops it.
@@ -103,17 +100,8 @@ public final class FrameInjector: Sendable {
         }
     }
 
-    /// Ends watching and gives the tap back the queue it had.
-    public func stop() {
-        capture.withSink { (sink, socket) in
-            guard let length = sink.queueLengthBefore else { return }
-            sink.queueLengthBefore = nil
-            // Best effort: the tap may be gone with its machine, and a longer queue does no harm.
-            _ = try? socket.setQueueLength(length)
-        } ended: { _ in
-        }
-        capture.stop()
-    }
+    /// Ends watching. The tap is left as it is: a running guest uses it.
+    public func stop() { capture.stop() }
 
     /// - Returns: 0, or the negative errno. Waits while there is no room, which ends as soon as QEMU reads on.
     private static func write(_ frame: [UInt8], to socket: borrowing PacketSocket, until deadline: Int64) -> Int32 {
@@ -126,7 +114,6 @@ public final class FrameInjector: Sendable {
 
     private struct Sink: FrameSink {
         var isArmed = false
-        var queueLengthBefore: Int32?
         var groups = GroupFrames()
         /// Times of the guest's first frames here; as many as may come before anybody asks.
         var fromGuest: [Int64] = []

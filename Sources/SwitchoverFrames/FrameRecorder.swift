@@ -100,7 +100,8 @@ public final class FrameRecorder: Sendable {
             if let known = self.selection, known.cut == cut {
                 selection = known
             } else {
-                selection = Selection(cut: cut, lastTaken: taken.flatMap { queue.lastTaken(taken: $0) })
+                let lastTaken = taken.flatMap { queue.lastTaken(taken: $0) }
+                selection = Selection(cut: cut, lastTaken: lastTaken, oldestLeft: lastTaken.flatMap { store.oldest(after: $0) })
                 self.selection = selection
             }
             let (kept, evicted) = store.frames(after: sequence, where: selection)

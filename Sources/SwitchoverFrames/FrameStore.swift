@@ -58,6 +58,9 @@ struct FrameStore: Sendable {
         return (Array(kept), missed)
     }
 
+    /// When the first frame behind `ordinal` that is kept was handed to the tap.
+    func oldest(after ordinal: UInt64) -> Int64? { frames[head...].first { $0.ordinal > ordinal }?.microseconds }
+
     private mutating func evictOldest() {
         let frame = frames[head]
         // The content goes now, its slot later.

@@ -30,6 +30,8 @@ final class PacketCapture<Sink: FrameSink>: Sendable {
 
     private static var gathering: Int32 { 5 }
     private static var longestSleep: Int32 { 1_000 }
+    /// At first the counters are read several times also when nothing arrives: what they mean must be known soon.
+    private static var firstLooks: Int { 5 }
 
     init(interface: String, guest: [UInt8], filter: PacketSocket.Filter, sink: Sink) throws(FrameError) {
         let socket = try PacketSocket(interface: interface, guest: guest, filter: filter)
@@ -78,9 +80,11 @@ final class PacketCapture<Sink: FrameSink>: Sendable {
 
     private func run(_ descriptor: Int32) {
         var isRunning = true
+        var looks = 0
         while isRunning {
             var awaited = [pollfd(fd: wake, events: Int16(POLLIN), revents: 0), pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
-            _ = poll(&awaited, 2, Self.longestSleep)
+            _ = poll(&awaited, 2, looks < Self.firstLooks ? Self.gathering : Self.longestSleep)
+            looks += looks < Self.firstLooks ? 1 : 0
             if awaited[0].revents == 0, awaited[1].revents != 0 { _ = poll(&awaited, 1, Self.gathering) }
             isRunning = state.withLock { state in
                 guard !state.isStopped, let socket = state.socket.take() else { return false }

@@ -89,11 +89,4 @@ struct PacketSocket: ~Copyable, @unchecked Sendable {
         let answer = cpacket_set_up(descriptor, interface)
         guard answer == 0 else { throw .cannotPrepare(interface: interface, step: "set up", reason: reason(answer)) }
     }
-
-    /// - Returns: The length it had.
-    borrowing func setQueueLength(_ length: Int32) throws(FrameError) -> Int32 {
-        let answer = cpacket_set_queue_length(descriptor, interface, length)
-        guard answer >= 0 else { throw .cannotPrepare(interface: interface, step: "lengthen the queue of", reason: reason(answer)) }
-        return answer
-    }
 }

@@ -28,6 +28,7 @@ struct Apus: AsyncParsableCommand {
             MigrationCommand.self,
             ClusterCommand.self,
             NodeCommand.self,
+            EventsCommand.self,
             DiskCommand.self,
             LabCommand.self,
             CompletionCommand.self,

@@ -92,8 +92,7 @@ struct Apusd: AsyncParsableCommand {
         let configuration = settings.configuration(
             cluster: member?.cluster.rawValue ?? "", nodes: member?.nodes ?? [own], identity: folder.identity)
         let seat = FormingSeat(
-            settings: settings, folder: folder, shown: Shown(identity: identity),
-            engine: CorosyncOnly(folder: folder))
+            settings: settings, folder: folder, shown: Shown(identity: identity), logger: logger)
         return (configuration, seat)
     }
 

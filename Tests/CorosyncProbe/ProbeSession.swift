@@ -58,9 +58,9 @@ actor ProbeSession {
         case "reload": try await control.reload()
         case "node": return ["node": .number(Int(try await control.localNode().rawValue))]
         case "kill-node": try await control.kill(CorosyncNodeID(rawValue: try number(words, 0)), reason: "a test")
-        case "start": return ["state": .string("\(try await CorosyncProcess(manager: .direct).start())")]
-        case "stop": try await CorosyncProcess(manager: .direct).stop()
-        case "state": return ["state": .string("\(try CorosyncProcess(manager: .direct).state())")]
+        case "start": return ["state": .string("\(try await process(words).start())")]
+        case "stop": try await process(words).stop()
+        case "state": return ["state": .string("\(try process(words).state())")]
         default: throw UsageError(description: "no command \(command)")
         }
         return [:]
@@ -135,6 +135,9 @@ actor ProbeSession {
     }
     private var lastRing: RingID?
 
+    private func process(_ words: [String]) -> CorosyncProcess {
+        CorosyncProcess(manager: words.first.flatMap(CorosyncProcess.Manager.init(rawValue:)) ?? .direct)
+    }
     private func withDevice(_ body: (ProbeDevice) async -> Void) async throws {
         guard let device else { throw UsageError(description: "no device") }
         if let lastRing { await device.follow(lastRing) }

@@ -113,7 +113,7 @@ struct LabTests {
         let namespaces = Traces.networkNamespaces(prefix: "ltk")
         try await LabBuilder.down(prefix: "ltk")
         // What the builder had just started looks for its control group, and ends when there is none.
-        let isClean = try await eventually(within: 2) { Traces(prefix: "ltk", networkNamespaces: namespaces).found.isEmpty }
+        let isClean = try await eventually(within: 10) { Traces(prefix: "ltk", networkNamespaces: namespaces).found.isEmpty }
         #expect(isClean, "\(Traces(prefix: "ltk", networkNamespaces: namespaces))")
     }
 
@@ -145,7 +145,7 @@ struct LabTests {
         struct Measured: Decodable { var bitsPerSecond: Double }
         let address = try #require(try lab.node(receiver).address(on: network))
         let sink = try lab.node(receiver).start([lab.tools.client, "sink"], seconds: 30)
-        let isListening = try await eventually(within: 5) {
+        let isListening = try await eventually(within: 20) {
             try await lab.node(receiver).exec(["ss", "-Hltn", "sport", "=", ":5001"]).output.contains("5001")
         }
         try #require(isListening)

@@ -37,8 +37,8 @@ struct NodeTests {
                 let started = node.member.processes(named: "stand-in")
                 #expect(started.count == 1)
                 #expect(node.signal(SIGKILL, processesNamed: "stand-in") == 1)
-                #expect(try await eventually(within: 5) { !node.member.processes(named: "stand-in").isEmpty })
-                try await node.waitForService(seconds: 5)
+                #expect(try await eventually(within: 20) { !node.member.processes(named: "stand-in").isEmpty })
+                try await node.waitForService(seconds: 20)
                 #expect(node.member.processes(named: "stand-in") != started)
                 let log = try String(contentsOfFile: node.serviceLog, encoding: .utf8)
                 #expect(log.contains("apusd ended with code 137"))
@@ -56,11 +56,14 @@ struct NodeTests {
                 await #expect(throws: LabError.self) { try await node.exec(["true"]) }
 
                 try await node.powerOn()
-                try await node.waitForService(seconds: 5)
+                try await node.waitForService(seconds: 20)
                 let kept = try await node.exec(["cat", "/var/lib/apus/file"])
                 #expect(kept.output == "kept\n", "\(kept)")
                 #expect(try await !node.exec(["cat", "/run/apus/file"]).isSuccess)
-                #expect(try await node.exec(["busybox", "ping", "-c", "1", "-W", "2", "10.71.0.2"]).isSuccess)
+                let answers = try await eventually(within: 10) {
+                    try await node.exec(["busybox", "ping", "-c", "1", "-W", "1", "10.71.0.2"]).isSuccess
+                }
+                #expect(answers)
                 #expect(try String(contentsOfFile: node.serviceLog, encoding: .utf8).hasPrefix(log))
                 await #expect(throws: LabError.self) { try await node.powerOn() }
             }
@@ -72,9 +75,9 @@ struct NodeTests {
         try await withLab(try LabDescription(prefix: "nts")) { lab in
             let node = try lab.node("n1")
             _ = try await node.exec(["sh", "-c", "busybox nc -ll -p 9 -e sleep 600 >/dev/null 2>&1 </dev/null &"])
-            #expect(try await eventually(within: 5) { try await node.exec(["ss", "-Hltn"]).output.contains(":9 ") })
+            #expect(try await eventually(within: 20) { try await node.exec(["ss", "-Hltn"]).output.contains(":9 ") })
             let peer = try lab.node("n2").start(["sh", "-c", "sleep 20 | busybox nc 10.71.0.1 9"], seconds: 30)
-            #expect(try await eventually(within: 5) { try await node.exec(["ss", "-Htn"]).output.contains("ESTAB") })
+            #expect(try await eventually(within: 20) { try await node.exec(["ss", "-Htn"]).output.contains("ESTAB") })
             try await node.powerOff()
             try await Task.sleep(for: .milliseconds(300))
             #expect(try await lab.node("n2").exec(["ss", "-Htn"]).output.contains("ESTAB"))
@@ -87,12 +90,14 @@ struct NodeTests {
     func cut(isSilent: Bool) async throws {
         try await withLab(try LabDescription(prefix: "ntc")) { lab in
             let node = try lab.node("n1")
-            func reaches(_ address: String) async throws -> Bool {
+            func answers(_ address: String) async throws -> Bool {
                 try await node.exec(["busybox", "ping", "-c", "1", "-W", "1", address]).isSuccess
             }
+            // One question may be lost on a machine that is busy with other things; a plug that is in answers before long.
+            func reaches(_ address: String) async throws -> Bool { try await eventually(within: 10) { try await answers(address) } }
             #expect(try await reaches("10.72.0.254"))
             try await node.cut(.storage, isSilent: isSilent)
-            #expect(try await !reaches("10.72.0.254"))
+            #expect(try await !answers("10.72.0.254"))
             #expect(try await reaches("10.71.0.2"))
             let link = try await node.exec(["cat", "/sys/class/net/storage0/carrier"])
             #expect(link.output == (isSilent ? "1\n" : "0\n"), "\(link)")

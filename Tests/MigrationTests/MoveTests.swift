@@ -30,13 +30,13 @@ extension MigrationTests {
                 #expect(blackout > 0 && blackout <= record.totalMilliseconds, "\(record)")
                 // A guest that was silent just before the switchover gives no gap to measure.
                 if let gap = record.visibleGapMilliseconds { #expect(gap >= blackout, "\(record)") }
-                // The goal is that nothing is lost. On a busy machine about one move in eight loses one datagram; the cause is not found,
-                // and more than one is a failure. What arrives in the half millisecond before the stop may be handed over although the
-                // guest had seen it: at this pace one datagram.
-                for udp in seen.udp { #expect(udp.answered > 100 && udp.lost <= 1 && udp.duplicated <= 1, "\(udp)") }
-                for echo in seen.echo { #expect(echo.answers > 50 && echo.errors == 0, "\(echo)") }
+                // Nothing is lost. Of the frames that QEMU took before the stop the last two are in doubt, and are handed over again: the
+                // last one had nearly always been refused, the one before it mostly not.
+                for udp in seen.udp { #expect(udp.answered > 50 && udp.lost == 0 && udp.duplicated <= 1, "\(udp)") }
+                // How many is a matter of how busy this machine is.
+                for echo in seen.echo { #expect(echo.answers > 10 && echo.errors == 0, "\(echo)") }
             }
-            let place = try await machine.settle(within: 5)
+            let place = try await machine.settle(within: 20)
             #expect(place.node == destination)
             #expect(place.epoch == before.epoch + 1)
             let journal = try await machine.journal()
@@ -56,14 +56,11 @@ extension MigrationTests {
                 try await Task.sleep(for: .milliseconds(500))
                 let seen = try await probe.end()
                 #expect(record.outcome == .completed, "\(record)")
-                // No frame is lost, whomever it was for. One to the guest's address comes once. A broadcast reaches the ports of both
-                // nodes; it is handed over once as well.
-                for kind in [seen.unicast, seen.tagged] {
-                    #expect(kind.answered > 50 && kind.lost == 0 && kind.duplicated == 0, "\(seen)")
-                }
-                for kind in [seen.broadcast, seen.taggedBroadcast] {
-                    #expect(kind.answered > 50 && kind.lost == 0 && kind.duplicated == 0, "\(seen)")
-                }
+                // No frame is lost, whomever it was for. A broadcast reaches the ports of both nodes; it is handed over once as well.
+                let kinds = [seen.unicast, seen.tagged, seen.broadcast, seen.taggedBroadcast]
+                for kind in kinds { #expect(kind.answered > 50 && kind.lost == 0, "\(seen)") }
+                // Two frames of all kinds together are in doubt, see the test above.
+                #expect(kinds.map(\.duplicated).reduce(0, +) <= 2, "\(seen)")
             }
         }
     }

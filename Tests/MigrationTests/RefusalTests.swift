@@ -59,7 +59,7 @@ extension MigrationTests {
             let stage = try Stage.get()
             let machine = stage.machine
             try await machine.bring(to: Stage.n1)
-            let before = try await machine.settle(within: 10)
+            let before = try await machine.settle(within: 20)
             let process = try machine.processes(on: Stage.n1)
             try await RunWatcher.during(machine) {
                 let migration = try await machine.start(machine.order(to: Stage.n2, kind, bandwidth: 200_000_000))
@@ -67,7 +67,7 @@ extension MigrationTests {
                 _ = try await machine.client().cancelMigration(of: machine.name)
                 let record = try await machine.record(of: migration, within: 20)
                 #expect(record.outcome == .cancelled && record.owner == Stage.n1 && record.isRunning, "\(record)")
-                let after = try await machine.settle(within: 10)
+                let after = try await machine.settle(within: 20)
                 #expect(after == before)
                 #expect(try machine.processes(on: Stage.n1) == process)
             }
@@ -198,7 +198,7 @@ extension MigrationTests {
                 let order = try await prepare(machine)
                 let error = await #expect(throws: APIError.self) { try await machine.client().startMigration(order) }
                 #expect(error?.code == code && error?.message.contains(sentence) == true, "\(String(describing: error))")
-                #expect(try await machine.answers(within: 1))
+                #expect(try await machine.answers(within: 5))
                 #expect(try machine.processes(on: Stage.n1) == process)
                 #expect(try machine.processes(on: Stage.n2).isEmpty)
                 let status = try await machine.client().machine(machine.name)

@@ -37,6 +37,8 @@ struct TapLab: Sendable {
         try await command("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
         try await command("link", "add", "outside", "type", "veth", "peer", "name", "uplink")
         for tap in ["source", "destination"] { try await command("tuntap", "add", tap, "mode", "tap", "vnet_hdr") }
+        // As the node's own taps are made.
+        for tap in ["source", "destination"] { try await command("link", "set", tap, "txqueuelen", "8192") }
         for port in ["uplink", "source", "destination"] { try await command("link", "set", port, "master", "br0") }
         for interface in ["br0", "outside", "uplink", "source"] { try await command("link", "set", interface, "up") }
     }

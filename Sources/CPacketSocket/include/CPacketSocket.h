@@ -53,8 +53,6 @@ int cpacket_read_counters(int socket, int index, struct cpacket_counters *counte
 
 // Sets the interface up. Needs CAP_NET_ADMIN.
 int cpacket_set_up(int socket, const char *interface);
-// The length of the queue in which frames wait for the tap's reader; answers the old length.
-int cpacket_set_queue_length(int socket, const char *interface, int length);
 
 // A descriptor that poll(2) finds readable once cpacket_signal was called.
 int cpacket_open_event(void);

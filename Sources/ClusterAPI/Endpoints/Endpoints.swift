@@ -101,6 +101,21 @@ public enum Endpoints {
     public static let obey = Endpoint<MemberOrder, NoContent>(
         .post, "/v1/peer/membership", "Stop, start, or leave the cluster", for: .peers, deadline: .seconds(120))
 
+    // The cluster as a whole.
+    public static let clusterStatus = Endpoint<NoContent, ClusterStatusReport>(
+        .get, "/v1/cluster", "The cluster as this node sees it: votes, witness, what may fail next", for: .operators, deadline: .seconds(5))
+    public static let setQuorum = Endpoint<SetQuorumRequest, ClusterStatusReport>(
+        .post, "/v1/cluster/quorum", "Change how quorum is counted", for: .operators, deadline: .seconds(30))
+    public static let forceQuorum = Endpoint<ForceQuorumRequest, ClusterStatusReport>(
+        .post, "/v1/cluster/quorum/force", "Make this partition go on without a majority; what the others changed is lost", for: .operators,
+        deadline: .seconds(60))
+    public static let events = Endpoint<NoContent, [ClusterEvent]>(
+        .get, "/v1/cluster/events/{after}", "The history after an event, oldest first; 0 for all that is kept", for: .operators,
+        deadline: .seconds(5))
+    public static let followEvents = Endpoint<NoContent, ClusterEvent>(
+        .get, "/v1/cluster/events/{after}/follow", "The history after an event, and then every event as it happens", for: .operators,
+        deadline: .seconds(10), replies: .lines)
+
     // A node that belongs to no cluster, and whoever knows its token.
     public static let prepareJoin = Endpoint<JoinPreparation, JoinOffer>(
         .post, "/v1/join/prepare", "Tell who this node is and what it has; spends a token", for: .joiners, deadline: .seconds(15),
@@ -126,6 +141,7 @@ public enum Endpoints {
         recoverIncoming.description, discardIncoming.description, openLinkTest.description,
         membership.description, makeToken.description, createCluster.description, addNode.description, evictNode.description,
         stopNode.description, startNode.description, destroyCluster.description, followChange.description, obey.description,
+        clusterStatus.description, setQuorum.description, forceQuorum.description, events.description, followEvents.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
         abortJoin.description,
     ]

@@ -57,7 +57,10 @@ extension WitnessArbitration {
         let lowest = ring.members.filter { other in
             other == node || tracks[other].map { $0.beat != nil && $0.writtenAfter != nil && now - $0.seenAt < timings.lease } ?? false
         }.min()
-        return lowest == node
+        guard lowest == node else { return false }
+        // The nodes before this one need some rounds to show that they live.
+        let known = max(watchingSince ?? now, ringSince)
+        return node == ring.members.min() || now - known >= timings.interval * 3
     }
 
     private func mayReserve(_ now: Duration) -> Bool { isChallenger(now) && (isForced || isQuiet(now)) }
@@ -158,6 +161,10 @@ extension WitnessArbitration {
         if watchingSince == nil || lastObservedAt.map({ now - $0 >= timings.lease }) ?? true { watchingSince = now }
         // A round that began before the ring formed says nothing about it.
         nextRound = seen.reservationReadAt < ringSince ? now : now + timings.interval
+        // To take the witness from a silent holder as soon as it may be taken.
+        if let held = seen.holder?.node, let track = tracks[held], ring != nil {
+            for due in [track.seenAt + timings.silence, ringSince + timings.ringAge] where due > now { nextRound = min(nextRound, due) }
+        }
         for other in Set(votes.nodes.keys).union(seen.beats.keys) where other != node {
             let beat = seen.beats[other]
             tracks[other, default: HeartbeatTrack(beat, readAt: seen.readAt, completedAt: now)].update(

@@ -120,7 +120,11 @@ public struct WitnessArbitration: Sendable {
             finish(done, result, now, &effects)
         }
         if operation == nil {
-            if let next = nextOperation(now, &effects) { start(next, &effects) } else if nextRound <= now { nextRound = now + timings.interval }
+            if let next = nextOperation(now, &effects) {
+                start(next, &effects)
+            } else if nextRound <= now {
+                nextRound = now + timings.interval
+            }
         }
         lastHandled = now
         cast(now, &effects)

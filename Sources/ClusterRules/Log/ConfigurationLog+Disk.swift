@@ -26,17 +26,16 @@ struct DurableQueue: Sendable {
     var retryAt = Duration.zero
     /// What the newest durable step says to the session.
     var acknowledgement: (epoch: UInt64, index: UInt64)?
-    /// Nothing waits, and nothing is on its way.
-    var isIdle = true
     var carriesOnlyEntries: Bool { inFlight.map { !$0.isAdoption } ?? true }
 }
 
 extension ConfigurationLog {
+    /// Something waits to become durable.
+    var hasDiskWork: Bool { disk.adopt || disk.promise != nil || log.lastIndex > disk.queuedIndex || disk.snapshot != nil }
+
     /// Hands the next step to the disk, if none is on its way.
     mutating func persistNext(isRetry: Bool = false) {
-        let hasEntries = log.lastIndex > disk.queuedIndex
-        let hasWork = disk.adopt || disk.promise != nil || hasEntries || disk.snapshot != nil
-        disk.isIdle = disk.inFlight == nil && !hasWork
+        let (hasEntries, hasWork) = (log.lastIndex > disk.queuedIndex, hasDiskWork)
         guard disk.inFlight == nil, disk.failure == nil || isRetry else { return }
         // A commit mark alone saves little; it goes along, or at leisure.
         guard hasWork || (committed > disk.storedCommit && committed >= disk.storedCommit + 64) else { return }
@@ -65,7 +64,6 @@ extension ConfigurationLog {
         disk.snapshot = nil
         disk.queuedIndex = log.lastIndex
         disk.inFlight = step
-        disk.isIdle = false
         effects.append(.persist(changes, token: step.token))
     }
 
@@ -73,7 +71,7 @@ extension ConfigurationLog {
         guard let step = disk.inFlight, step.token == token else { return }
         disk.inFlight = nil
         disk.storedIndex = step.index
-        disk.storedCommit = max(step.commit, disk.storedCommit)
+        disk.storedCommit = step.isAdoption ? step.commit : max(step.commit, disk.storedCommit)
         if step.isAdoption {
             remembers = true
             disk.replaces = false

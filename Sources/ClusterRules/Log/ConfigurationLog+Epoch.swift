@@ -8,11 +8,10 @@ extension ConfigurationLog {
 
     /// The coordinator begins an epoch as soon as the replicas that count make a majority under every table of the best log.
     mutating func considerBegin() {
-        guard let session, isComplete(session), session.begin == nil, !didBegin, session.coordinator == me, let best = session.best
+        guard let session = session?.withUsableWitness, isComplete(session), session.begin == nil, !didBegin, session.coordinator == me,
+            let best = session.best
         else { return }
-        var highest = best.replica.position.promised
-        for hello in session.hellos.values { highest = max(highest, hello.replica.position.promised) }
-        if let witness = session.witness { highest = max(highest, witness.report.replica.position.promised) }
+        let highest = session.highestPromise
         let counting = session.hellos.filter(\.value.replica.counts).keys
         let witnessID = session.witness.flatMap { $0.report.replica.counts ? $0.report.witnessID : nil }
 
@@ -20,10 +19,14 @@ extension ConfigurationLog {
             epoch: 0, leader: best.leader, base: best.replica.position, baseIsWitness: best.isWitness, tables: best.replica.tables,
             witnessID: session.witness?.report.witnessID, forced: nil)
         let epoch: UInt64?
-        if LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
+        if session.lineageElsewhere == nil, LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
             epoch = Epoch.next(after: highest)
-        } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0 {
-            epoch = Epoch.forced(after: highest, on: force.request.node.rawValue)
+        } else if let force = session.force, let table = forcedTable(from: best.replica.tables, session), table.total > 0,
+            // It may be in the log already: then its table is in force, and this partition lacks the majority of that one.
+            session.hellos[me]?.replica.counts == true,
+            (best.isWitness ? RequestLedger(session.witness?.report.requests ?? []) : log.requests).isNew(force.request)
+        {
+            epoch = Epoch.forced(after: highest, on: me.rawValue)
             begin.tables = [table]
             begin.forced = Proposal(request: force.request, payload: force.payload, votes: table)
         } else {
@@ -71,6 +74,8 @@ extension ConfigurationLog {
         guard let session, !session.isPromised,
             LogSession.lacking(begin.tables, nodes: session.promised, witnessID: session.witnessPromised ? begin.witnessID : nil) == nil
         else { return }
+        // A forced epoch has no majority that makes its number unique. It bears the coordinator's, which promises it but once.
+        if begin.forced != nil, session.coordinator.map(session.promised.contains) != true { return }
         self.session?.isPromised = true
         adopt(begin)
     }
@@ -151,6 +156,7 @@ extension ConfigurationLog {
         }
         guard follows else { return }
         commit(through: min(baseIndex(begin), log.lastIndex))
+        settleForce()
         guard committed >= baseIndex(begin), let session = self.session else { return }
         while true {
             let votes = log.votes(committed: committed)

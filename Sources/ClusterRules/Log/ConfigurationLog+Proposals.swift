@@ -55,10 +55,13 @@ extension ConfigurationLog {
 
     /// What was not answered before the epoch opened goes out again, in order, before anything new. The log takes each request once.
     mutating func resendWaiting() {
-        if let force = pendingForce, session?.begin?.forced?.request != force.request {
-            answer(force.request, .refused(.notNeeded))
-        }
         for proposal in waiting where proposal.request != pendingForce?.request { sendProposal(proposal) }
+    }
+
+    /// An epoch opened without the operator's order.
+    mutating func settleForce() {
+        guard let force = pendingForce, log.requests.isNew(force.request) else { return }
+        answer(force.request, .refused(.notNeeded))
     }
 
     mutating func proposed(_ proposal: Proposal, by node: NodeID) {
@@ -73,7 +76,11 @@ extension ConfigurationLog {
 
     private mutating func order(_ item: Append.Item, _ delivered: Proposal? = nil) {
         guard let proposal = delivered ?? item.proposal else { return }
-        guard orderedRequests.isNew(proposal.request), log.newestVotes.nodes[proposal.request.node] != nil else { return }
+        guard orderedRequests.isNew(proposal.request) else { return }
+        guard log.newestVotes.nodes[proposal.request.node] != nil else {
+            send(.refused(proposal.request, .notAMember))
+            return
+        }
         if let votes = proposal.votes, let refusal = acceptance(of: votes) {
             send(.refused(proposal.request, refusal))
             return
@@ -206,7 +213,7 @@ extension ConfigurationLog {
 
     /// Entries between the old state and the new one were not seen.
     mutating func answerAfterRestore() {
-        let inLog = log.snapshotLedger
+        let inLog = log.snapshotRequests
         for proposal in waiting where !inLog.isNew(proposal.request) { answer(proposal.request, .unknown) }
     }
 

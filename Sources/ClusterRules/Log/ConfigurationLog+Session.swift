@@ -37,16 +37,17 @@ extension ConfigurationLog {
 
     /// A hello tells what is durable, so it waits for the disk: nothing that this replica stores afterwards belongs to the session before.
     mutating func sendHelloIfReady() {
-        guard let awaited = awaitedHello, disk.isIdle || disk.failure != nil, disk.inFlight == nil else { return }
+        guard let awaited = awaitedHello, disk.inFlight == nil, disk.failure != nil || !hasDiskWork else { return }
         awaitedHello = nil
         guard awaited.round > saidHello?.round ?? 0 else { return }
         let tag = LogSession.tag(round: awaited.round, members: members, leftOut: awaited.leftOut)
+        // What is delivered from here on belongs to the session before, of which this hello tells the end.
+        if session?.tag != tag { endSession() }
         saidHello = tag
         let report = ReplicaReport(
             position: log.position, counts: remembers && disk.failure == nil, tables: log.tables(committed: committed))
         let hello = Hello(
             members: members, leftOut: awaited.leftOut, incarnation: settings.incarnation, replica: report, witness: witness?.report)
-        if hello.witness != nil { witness?.toldIn = tag }
         lastSentAt = now
         effects.append(.send(LogMessage(tag: tag, body: .hello(hello))))
     }
@@ -57,12 +58,13 @@ extension ConfigurationLog {
             Set(hello.leftOut).count == hello.leftOut.count, hello.leftOut.allSatisfy({ node in members.contains { $0.node == node } })
         else { return }
         let tag = LogSession.tag(round: round, members: members, leftOut: hello.leftOut)
-        if round > self.round || (round == self.round && session == nil) {
-            begin(tag, leavingOut: hello.leftOut)
-        }
+        if round > self.round { begin(tag, leavingOut: hello.leftOut) }
         guard session?.tag == tag else { return }
         session?.hellos[from.node] = hello
-        if let report = hello.witness { session?.witness = (from.node, report) }
+        if let report = hello.witness {
+            session?.witness = (from.node, report)
+            if from == settings.member, witness?.report == report { witness?.toldIn = tag }
+        }
         if let session, isComplete(session) {
             leaderHeardAt = now
             reportWitness()
@@ -78,11 +80,14 @@ extension ConfigurationLog {
         gatheringSince = now
         if leavingOut.contains(me) {
             awaitedHello = nil
-            rejoinAt = now + rejoinWait
-            rejoinWait = min(rejoinWait * 2, settings.longestRejoinWait)
+            if rejoinAt == nil {
+                rejoinAt = now + rejoinWait
+                rejoinWait = min(rejoinWait * 2, settings.longestRejoinWait)
+            }
         } else {
             rejoinAt = nil
             let said = saidHello?.round ?? 0
+            if let awaitedHello, awaitedHello.round > tag.round { return }
             awaitedHello = nil
             if said < tag.round {
                 awaitedHello = (tag.round, leavingOut)

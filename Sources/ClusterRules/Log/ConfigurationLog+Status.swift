@@ -10,7 +10,7 @@ extension ConfigurationLog {
 
     private var phase: LogStatus.Phase {
         guard members.contains(settings.member) else { return .apart }
-        guard let session else { return .gathering(waitingFor: members.map(\.node)) }
+        guard let session = session?.withUsableWitness else { return .gathering(waitingFor: members.map(\.node)) }
         guard !session.leftOut.contains(me) else { return .leftOut }
         guard isComplete(session) else { return .gathering(waitingFor: silent) }
         if let turnedAway { return .turnedAway(tableVersion: turnedAway) }
@@ -19,6 +19,7 @@ extension ConfigurationLog {
             return session.isOpen ? .open(epoch: begin.epoch, leader: begin.leader, behind: !follows) : .opening(epoch: begin.epoch)
         }
         guard let best = session.best else { return .empty }
+        if let epoch = session.lineageElsewhere { return .forcedElsewhere(epoch: epoch) }
         let counting = session.hellos.filter(\.value.replica.counts).keys.sorted()
         let witnessID = session.witness.flatMap { $0.report.replica.counts ? $0.report.witnessID : nil }
         guard let (table, present) = LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) else {

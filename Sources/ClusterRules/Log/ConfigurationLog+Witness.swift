@@ -28,7 +28,8 @@ struct HeldWitness: Sendable {
         guard isKnown, !isBusy else { return nil }
         let replica = image.map { ReplicaReport(position: $0.position, counts: true, tables: $0.tables) }
         return WitnessReport(
-            witnessID: id, replica: replica ?? ReplicaReport(position: ReplicaPosition(), counts: false, tables: []))
+            witnessID: id, replica: replica ?? ReplicaReport(position: ReplicaPosition(), counts: false, tables: []),
+            requests: image.map { ReplicatedLog($0).requests.last } ?? [])
     }
     mutating func endSession() {
         toldIn = nil
@@ -103,7 +104,8 @@ extension ConfigurationLog {
         // takes it in. One that comes late to an epoch that was promised without it just gets the log.
         let mayHelp = !current.isPromised && report.replica.counts && begin.tables.contains { $0.witnessID == report.witnessID }
         let isAhead = report.replica.position.promised > begin.epoch
-        if (mayHelp || isAhead), begin.leader == me { startRound(leavingOut: current.leftOut) }
+        let isUsable = begin.tables.contains { $0.nodes[node] != nil }
+        if mayHelp || isAhead, isUsable, begin.leader == me { startRound(leavingOut: current.leftOut) }
     }
 
     /// The witness's promise, if the session considered what it has.

@@ -90,11 +90,14 @@ public struct ConfigurationLog: Sendable {
     /// - Parameters:
     ///   - image: What the database holds; nil when it holds nothing, or lost its memory: then this replica does not count until it
     ///     took over the log of an epoch that the others opened without its promise.
-    public init(settings: Settings, image: ReplicaImage?) {
+    /// - Throws: When the image does not hold together, or was made by a newer version.
+    public init(settings: Settings, image: ReplicaImage?) throws(CodingError) {
         self.settings = settings
         rejoinWait = settings.rejoinWait
         remembers = image != nil
         guard let image else { return }
+        guard image.isConsistent else { throw .outOfRange("an image whose entries do not follow from each other") }
+        _ = try LogSnapshot.decode(image.snapshot)
         log = ReplicatedLog(image)
         disk.storedIndex = log.lastIndex
         disk.storedCommit = image.committed

@@ -74,6 +74,8 @@ public struct LogStatus: Hashable, Sendable {
         case waitingForMajority(present: Int, needed: Int, of: Int, missing: [NodeID], witnessMissing: Bool)
         /// No member has a configuration.
         case empty
+        /// A quorum was forced, and nobody here has the log that came of it: that side has to return, or be given up by forcing again.
+        case forcedElsewhere(epoch: UInt64)
         /// The epoch is being promised, and its log copied.
         case opening(epoch: UInt64)
         /// Changes are accepted. `behind` while this node does not have them all.
@@ -88,6 +90,12 @@ public struct LogStatus: Hashable, Sendable {
     public var storageFailure: String?
     /// Why the witness cannot be used, on its holder.
     public var witnessFailure: String?
+
+    public init(phase: Phase, storageFailure: String? = nil, witnessFailure: String? = nil) {
+        self.phase = phase
+        self.storageFailure = storageFailure
+        self.witnessFailure = witnessFailure
+    }
 
     /// Whether this partition may change things, as far as the log is concerned. Votequorum has to agree.
     public var isOpen: Bool {

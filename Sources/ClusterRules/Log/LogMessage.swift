@@ -82,6 +82,8 @@ public struct ReplicaReport: Hashable, Sendable {
 public struct WitnessReport: Hashable, Sendable {
     public var witnessID: UInt64
     public var replica: ReplicaReport
+    /// The last request of each node in its log.
+    public var requests: [RequestID]
 }
 
 public struct Begin: Hashable, Sendable {
@@ -152,6 +154,7 @@ public enum Refusal: UInt8, Hashable, Sendable, CustomStringConvertible {
     case twoWitnesses
     case notNeeded
     case passedOver
+    case notAMember
 
     public var description: String {
         switch self {
@@ -163,6 +166,7 @@ public enum Refusal: UInt8, Hashable, Sendable, CustomStringConvertible {
         case .votesWithoutMajority: "The nodes that are present would not be a majority under the new votes. Start more nodes first."
         case .twoWitnesses: "A witness is replaced in two steps: take the old one's vote, then give the new one its vote."
         case .notNeeded: "This partition has the majority already; nothing has to be forced."
+        case .notAMember: "The node that asked is no member of the cluster any more."
         case .passedOver: "A later change of this node was accepted first. Nothing was changed; try again."
         }
     }

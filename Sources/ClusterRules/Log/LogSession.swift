@@ -58,6 +58,26 @@ struct LogSession: Sendable {
         return replica.position.adopted > 0 ? (coordinator, replica, false) : nil
     }
 
+    /// The highest epoch that anybody here ever promised.
+    var highestPromise: UInt64 {
+        var highest = witness?.report.replica.position.promised ?? 0
+        for hello in hellos.values { highest = max(highest, hello.replica.position.promised) }
+        return highest
+    }
+    /// A forced epoch that somebody here promised and whose log nobody here has: older logs have to yield to it, so none may go on.
+    var lineageElsewhere: UInt64? {
+        guard let best, best.replica.position.adopted >> 32 < highestPromise >> 32 else { return nil }
+        return highestPromise
+    }
+
+    /// The session without a witness that is in the hands of a node which is no member: it cannot take over the log, so not write it either.
+    var withUsableWitness: LogSession {
+        guard let witness, let best, best.replica.tables.allSatisfy({ $0.nodes[witness.holder] == nil }) else { return self }
+        var session = self
+        session.witness = nil
+        return session
+    }
+
     /// The table among some that is furthest from its majority, or nil when each has it.
     static func lacking(_ tables: [VoteTable], nodes: some Sequence<NodeID>, witnessID: UInt64?) -> (table: VoteTable, present: Int)? {
         let nodes = Array(nodes)

@@ -37,12 +37,12 @@ struct ReplicatedLog: Sendable {
         bytes += entry.payload.count
         if let votes = entry.votes { voteChanges.append((entry.index, votes)) }
     }
-    /// A snapshot that is not understood was made by a newer version; its requests are taken as new.
-    private var snapshotRequests: RequestLedger { (try? LogSnapshot.decode(snapshot))?.requests ?? RequestLedger() }
+    /// Every image was looked at where it came in, so its snapshot can be read.
+    private var readSnapshot: LogSnapshot { (try? LogSnapshot.decode(snapshot)) ?? LogSnapshot() }
     /// Who asked what last, up to the snapshot.
-    var snapshotLedger: RequestLedger { snapshotRequests }
+    var snapshotRequests: RequestLedger { readSnapshot.requests }
     /// What the owner gave.
-    var snapshotState: [UInt8] { (try? LogSnapshot.decode(snapshot))?.state ?? [] }
+    var snapshotState: [UInt8] { readSnapshot.state }
 
     var lastIndex: UInt64 { snapshotIndex + UInt64(entries.count) }
     var lastChain: UInt64 { entries.last?.chain ?? snapshotChain }

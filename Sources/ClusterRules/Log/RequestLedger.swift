@@ -8,6 +8,10 @@ struct RequestLedger: Hashable, Sendable {
     /// Sorted by node.
     private(set) var last: [RequestID] = []
 
+    init(_ requests: [RequestID] = []) {
+        for request in requests { record(request) }
+    }
+
     private func place(of node: NodeID) -> Int { last.firstIndex { $0.node >= node } ?? last.count }
 
     /// Whether a request may still be added.

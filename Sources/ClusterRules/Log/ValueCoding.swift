@@ -76,11 +76,21 @@ extension ByteReader {
             snapshotChain: try read(), snapshotVotes: try readVoteTable(),
             entries: try readList(minimum: 51) { reader throws(CodingError) in try reader.readEntry() })
         guard image.isConsistent else { throw .outOfRange("an image whose entries do not follow from each other") }
+        _ = try LogSnapshot.decode(image.snapshot)
         return image
     }
 }
 
 extension ReplicaImage {
+    /// What a cluster begins with: on every founding node, and on the witness.
+    ///
+    /// - Parameter state: The owner's state before the first entry.
+    public static func founding(votes: VoteTable, state: [UInt8]) -> ReplicaImage {
+        ReplicaImage(
+            position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: LogSnapshot(state: state).encoded(), snapshotIndex: 0,
+            snapshotChain: 0, snapshotVotes: votes, entries: [])
+    }
+
     /// Whether each entry follows the one before, up to the position.
     var isConsistent: Bool {
         guard snapshotIndex <= committed, committed <= position.lastIndex, UInt64(entries.count) == position.lastIndex - snapshotIndex else {

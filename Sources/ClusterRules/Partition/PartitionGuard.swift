@@ -93,7 +93,8 @@ public struct PartitionGuard: Hashable, Sendable {
                 // What the guard did not pause is not the guard's: an operator or a migration paused it.
                 guard pausedHere.contains(machine.name) else { return nil }
                 guard owned[machine.name] == machine.epoch else {
-                    return .stop(machine.name, reason: "\(machine.name) is no longer this node's to run: that changed while the node had no quorum.")
+                    return .stop(
+                        machine.name, reason: "\(machine.name) is no longer this node's to run: that changed while the node had no quorum.")
                 }
                 guard machine.execution == .paused else {
                     pausedHere.remove(machine.name)

@@ -113,7 +113,8 @@ private func asStranger(_ findings: MachineFindings, _ machine: ClusterMachine, 
     case .running, .paused, .ioError:
         if case .names(node, let epoch) = findings.record, epoch > machine.epoch {
             // The log's owner handed it over on the disk and died before the log had it. The log has the last word: paused until then.
-            let what = "The shared disk gives it to this node under epoch \(epoch), the log to node \(machine.owner) under \(machine.epoch)."
+            let what =
+                "The shared disk gives it to this node under epoch \(epoch), the log to node \(machine.owner) under \(machine.epoch)."
             return Reconciliation(findings.execution == .running ? .pause : .claim, what)
         }
         return Reconciliation(.stop, "It ran here, but node \(machine.owner) owns it since epoch \(machine.epoch).")

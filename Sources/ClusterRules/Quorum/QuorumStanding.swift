@@ -35,7 +35,9 @@ public struct QuorumStanding: Hashable, Sendable {
         let hasWitness = witnessHolder.map { here.contains($0) } ?? false
         self.witnessHolder = witnessHolder
         let all =
-            table.nodes.filter { $0.value > 0 }.keys.sorted().map { (voter: Voter.node($0), votes: table.nodes[$0, default: 0], isHere: here.contains($0)) }
+            table.nodes.filter { $0.value > 0 }.keys.sorted().map {
+                (voter: Voter.node($0), votes: table.nodes[$0, default: 0], isHere: here.contains($0))
+            }
             + (table.witness > 0 ? [(voter: .witness, votes: table.witness, isHere: hasWitness)] : [])
         voters = all.filter(\.isHere).map(\.voter)
         missing = all.filter { !$0.isHere }.map(\.voter)
@@ -66,7 +68,9 @@ public struct QuorumStanding: Hashable, Sendable {
 
     private func lostSentence(_ state: ClusterState) -> String {
         let words = missing.map { name($0, state) }
-        let wait = words.isEmpty ? "Set the votes right." : "Nothing runs here until enough of \(joined(words, "and")) \(words.count == 1 ? "is" : "are") back."
+        let wait =
+            words.isEmpty
+            ? "Set the votes right." : "Nothing runs here until enough of \(joined(words, "and")) \(words.count == 1 ? "is" : "are") back."
         return "No quorum: \(votesPresent) of \(votesTotal) votes here, \(votesNeeded) needed. \(wait)"
     }
 

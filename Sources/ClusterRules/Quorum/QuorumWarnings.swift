@@ -6,7 +6,8 @@ extension ClusterState {
         var warnings: [String] = []
         if let forced = forcedQuorum, votes.nodes.values.contains(0) || votes.nodes.count < nodes.count {
             warnings.append(
-                "Quorum was forced by \(forced.by) and not every node is back: what the others changed meanwhile is dropped when they return.")
+                "Quorum was forced by \(forced.by) and not every node is back: what the others changed meanwhile is dropped when they return."
+            )
         }
         if quorum.model == .diskOnly {
             warnings.append("Disk Only: the cluster stops when the witness disk does, however many nodes are up. Use it for repairs only.")
@@ -22,7 +23,8 @@ extension ClusterState {
                         + "Set a witness with `apus cluster quorum set --witness`.")
         }
         if nodes.count > 1, !nodes.count.isMultiple(of: 2), quorum.model.countsWitness, quorum.model != .diskOnly, !quorum.isDynamic {
-            warnings.append("An odd number of nodes and a witness make an even number of votes: half of them cannot go on. Use Node Majority.")
+            warnings.append(
+                "An odd number of nodes and a witness make an even number of votes: half of them cannot go on. Use Node Majority.")
         }
         if case .fileShare = witness.witness {
             warnings.append(

@@ -57,6 +57,12 @@ public enum VoteRules {
         return VoteProposal(table: table, reason: reason(state, table))
     }
 
+    /// The table with which quorum is forced on some nodes: only they vote, and the witness does not until it is found in order.
+    public static func forcedTable(for state: ClusterState, nodes present: [NodeID]) -> VoteTable {
+        let votes = dynamic(voters: present.sorted(), all: state.nodes.keys.sorted(), hasWitness: false)
+        return VoteTable(version: state.votes.version + 1, nodes: votes.nodes, witness: 0)
+    }
+
     private static func target(_ state: ClusterState, present: VotersPresent) -> (nodes: [NodeID: Int], witness: Int)? {
         let leaving = Set(state.operations.values.filter { $0.kind == .evictNode }.compactMap(\.subject))
         let members = state.nodes.keys.sorted()

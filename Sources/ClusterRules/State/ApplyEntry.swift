@@ -47,7 +47,8 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     }
 
     // A request is sent again after a ring change, and may then be in the log twice.
-    if let last = state.lastRequests[entry.request.node], last.incarnation == entry.request.incarnation, entry.request.number <= last.number {
+    if let last = state.lastRequests[entry.request.node], last.incarnation == entry.request.incarnation, entry.request.number <= last.number
+    {
         return .repeated
     }
     state.lastRequests[entry.request.node] = RequestMark(incarnation: entry.request.incarnation, number: entry.request.number)

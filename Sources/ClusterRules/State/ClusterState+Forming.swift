@@ -65,7 +65,8 @@ extension ClusterState {
 
     mutating func insert(_ node: NewNode, presence: NodePresence, at place: CommandPlace) {
         nodes[node.id] = ClusterNode(
-            id: node.id, name: node.name, addresses: node.addresses, presence: presence, joinedAt: place.time, certificate: node.certificate)
+            id: node.id, name: node.name, addresses: node.addresses, presence: presence, joinedAt: place.time, certificate: node.certificate
+        )
         highestNodeID = node.id.rawValue
         if certificates[node.certificate.serial] == nil {
             certificates[node.certificate.serial] = IssuedCertificate(

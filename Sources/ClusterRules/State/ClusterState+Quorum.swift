@@ -53,7 +53,8 @@ extension ClusterState {
         let names = present.sorted().map { name(of: $0) }.joined(separator: ", ")
         tell(
             .quorumForced, .error, place.proposer,
-            "Quorum was forced on \(names). Changes made by the other nodes meanwhile are dropped when they return.", cause: reason, at: place)
+            "Quorum was forced on \(names). Changes made by the other nodes meanwhile are dropped when they return.", cause: reason,
+            at: place)
         return upNodes.map { .followVotes(on: $0) }
     }
 

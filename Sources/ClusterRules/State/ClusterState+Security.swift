@@ -17,7 +17,8 @@ extension ClusterState {
         let aWeek: Int64 = 7 * 86_400_000
         let horizon = place.time.rawValue.subtractingReportingOverflow(aWeek)
         if !horizon.overflow {
-            for old in certificates.keys.sorted() where certificates[old].map({ $0.facts.notAfter.rawValue < horizon.partialValue }) == true {
+            for old in certificates.keys.sorted() where certificates[old].map({ $0.facts.notAfter.rawValue < horizon.partialValue }) == true
+            {
                 if old != serial { certificates[old] = nil }
             }
         }

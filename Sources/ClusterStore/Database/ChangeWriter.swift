@@ -12,7 +12,8 @@ struct ChangeWriter {
     mutating func make(_ change: DurableChange) throws {
         switch change {
         case .promise(let epoch): try promise(epoch)
-        case .adopt(let image), .replace(let image): try adopt(image)
+        case .adopt(let image): try adopt(image, isForced: false)
+        case .replace(let image): try adopt(image, isForced: true)
         case .append(let entries): try append(entries)
         case .commit(let index): try commit(index)
         case .snapshot(let state, let index): try snapshot(state, index: index)
@@ -60,7 +61,8 @@ struct ChangeWriter {
         position.snapshotIndex = index
     }
 
-    private mutating func adopt(_ image: ReplicaImage) throws {
+    /// - Parameter isForced: An operator made the cluster go on with this log, although it may lack what was committed here.
+    private mutating func adopt(_ image: ReplicaImage, isForced: Bool) throws {
         if let inconsistency = image.inconsistency { throw StoreError.contradiction("a log to adopt in which \(inconsistency)") }
         let held = position
         try require(image.position.adopted > 0, "a log to adopt that has no epoch")
@@ -68,14 +70,15 @@ struct ChangeWriter {
             image.position.adopted >= held.replica.promised,
             "a log of epoch \(image.position.adopted) after a promise of \(held.replica.promised)")
         let isFirst = held.replica.adopted == 0
-        if !isFirst { try requireCommitted(in: image) }
+        if !isFirst, !isForced { try requireCommitted(in: image) }
 
         // A snapshot of ours that reaches further says the same in fewer words: it is of committed entries, which both logs have.
-        if isFirst || image.snapshotIndex > held.snapshotIndex {
+        if isFirst || isForced || image.snapshotIndex > held.snapshotIndex {
             try StoredSnapshot(
                 index: image.snapshotIndex, chain: image.snapshotChain, votes: image.snapshotVotes, state: image.snapshot
             ).write(to: database)
             try StoredLog.remove(upTo: image.snapshotIndex, in: database)
+            // Of a forced log that is shorter nothing may stay that is beyond its snapshot but not its own.
             position.snapshotIndex = image.snapshotIndex
         }
         // Entries that are the same stay as they are: a log that differs in the last entry is not written anew.
@@ -85,7 +88,7 @@ struct ChangeWriter {
         for entry in entries.dropFirst(same) { try StoredLog.append(entry, to: database) }
 
         position.replica = image.position
-        position.committed = max(held.committed, image.committed)
+        position.committed = isForced ? image.committed : max(held.committed, image.committed)
         position.memory = .whole
     }
 

@@ -4,7 +4,7 @@ public struct LinkStatus: Hashable, Sendable, Codable {
     /// 0 or 1.
     public var link: Int
     public var isEnabled: Bool
-    /// Turns false 0.5 to 0.9 s after a link went dead with Apus's settings.
+    /// Turns false about 1 s after a link went dead with Apus's settings; up to 2.6 s when it had come up only seconds before.
     public var isConnected: Bool
     /// Of the pings; nil before the first answer.
     public var averageLatencyMicroseconds: UInt64?

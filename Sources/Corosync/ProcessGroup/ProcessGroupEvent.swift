@@ -14,6 +14,9 @@ public struct GroupMember: Hashable, Sendable, Codable, Comparable, CustomString
 }
 
 /// Why a process came or went (`cpg_reason_t`).
+///
+/// A process that joined while its node was still alone in a ring forms a group of its own first, with its own order of messages; when
+/// the rings merge, each side sees the other's members come with `nodeUp`. So a newcomer is told from `joined` **and** `nodeUp`.
 public enum GroupChangeReason: String, Hashable, Sendable, Codable {
     case joined, left, nodeDown, nodeUp, processDown, unknown
 

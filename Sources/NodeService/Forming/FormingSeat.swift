@@ -3,6 +3,7 @@ import ClusterModel
 import Forming
 import Foundation
 import Logging
+import Membership
 import NodeIdentity
 import Synchronization
 
@@ -21,7 +22,8 @@ public final class FormingSeat: Sendable {
     let settings: NodeSettings
     let folder: ClusterFolder
     let shown: any ShownIdentity
-    let engine: any MemberEngine
+    let engine: MemberRunner
+    let delegate: EngineDelegate
     /// Certificates that others of this cluster must not be let in with, by serial, and why. Read at every request.
     private let revoked = Mutex<[String: String]>([:])
     let book = ChangeBook()
@@ -32,12 +34,18 @@ public final class FormingSeat: Sendable {
     private let opened = Mutex<Opened?>(nil)
 
     public init(
-        settings: NodeSettings, folder: ClusterFolder, shown: any ShownIdentity, engine: any MemberEngine
+        settings: NodeSettings, folder: ClusterFolder, shown: any ShownIdentity, logger: Logger
     ) {
         self.settings = settings
         self.folder = folder
         self.shown = shown
-        self.engine = engine
+        delegate = EngineDelegate(node: settings.node, folder: folder, logger: logger)
+        let corosync = CorosyncHost(folder: folder)
+        engine = MemberRunner(
+            folder: folder,
+            ground: .init(
+                start: { try await corosync.start($0) }, stop: { try await corosync.stop() }, uninstall: { try corosync.uninstall() }),
+            delegate: delegate, logger: logger)
     }
 
     /// Sits down in a node service, and shows what it is.

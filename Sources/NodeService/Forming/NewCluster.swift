@@ -20,7 +20,7 @@ public struct NewCluster: ClusterFounder {
         let founding = ClusterFounding(
             id: seed.id, name: seed.name,
             nodes: seed.members.map { NewNode(id: $0.id, name: $0.name, addresses: $0.addresses, certificate: $0.certificate) },
-            witness: seed.witness, quorum: quorum, votes: votes, authority: seed.authority,
+            disks: Self.disks(seed, time), witness: seed.witness, quorum: quorum, votes: votes, authority: seed.authority,
             certificates: seed.members.map {
                 IssuedCertificate(facts: $0.certificate, subject: $0.name.rawValue, node: $0.id, issuedAt: time)
             })
@@ -44,6 +44,11 @@ public struct NewCluster: ClusterFounder {
         } catch {
             throw error as? APIError ?? APIError(.failed, "The first configuration of cluster \(seed.name) cannot be made: \(error)")
         }
+    }
+
+    private static func disks(_ seed: ClusterSeed, _ time: WallTime) -> [ClusterDisk] {
+        guard case .disk(let id) = seed.witness else { return [] }
+        return [ClusterDisk(id: id, use: .witness, addedAt: time)]
     }
 
     public func corosyncConfiguration(of seed: ClusterSeed, image: Data) throws(APIError) -> String {

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Membership
 
 /// Nodes that come and go while the cluster runs.
 extension NodeService {

@@ -3,6 +3,7 @@ import ClusterModel
 import Forming
 import Foundation
 import Logging
+import Membership
 import NodeIdentity
 import Subprocess
 

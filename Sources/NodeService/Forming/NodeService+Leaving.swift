@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Membership
 
 /// Members that are stopped and started, and nodes that leave.
 extension NodeService: MemberOperations {

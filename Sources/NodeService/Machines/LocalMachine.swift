@@ -70,6 +70,12 @@ actor LocalMachine {
         state = .running
     }
 
+    /// Stops the guest's processors; its memory stays.
+    func pause() async throws {
+        try await monitor.execute(.stop)
+        state = .paused
+    }
+
     /// What matters for ownership, asked from QEMU.
     func condition() async throws -> QEMUCondition {
         let status = try await monitor.execute(.queryStatus).status

@@ -223,6 +223,11 @@ actor SourceRunner {
     private func prepareDestination() async {
         await tools.hold.wait(at: "preparing")
         do {
+            // Before anything else: a quick migration stops the guest as soon as the destination is ready, and until then the recorder must have
+            // learned what the tap's count means.
+            if frames == nil {
+                frames = try FrameForwarder(machine: local.machine.definition, migration: id, peer: tools.peer, logger: tools.logger)
+            }
             // Takes no time, because the destination builds the machine meanwhile.
             async let isReached: Void = reachDestination()
             ready = try await tools.peer.prepareIncoming(
@@ -231,7 +236,6 @@ actor SourceRunner {
                     qemuVersion: tools.qemuVersion, multifdChannels: order.postCopy ? 0 : QEMUTransfer.multifdChannels,
                     postCopy: order.postCopy))
             try await isReached
-            frames = try FrameForwarder(machine: local.machine.definition, migration: id, peer: tools.peer, logger: tools.logger)
             tell(.destinationReady)
         } catch is CancellationError {
         } catch let error as APIError {

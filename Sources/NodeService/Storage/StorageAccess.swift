@@ -99,6 +99,15 @@ actor StorageAccess {
             portal: configuration.portal, name: configuration.target, initiator: configuration.initiator, credentials: credentials)
     }
 
+    /// The target with this node's credentials.
+    func sanTarget() throws -> ISCSITarget {
+        guard let configuration else {
+            throw APIError(.refused, "\(node) is not configured with a SAN; add san: to its node.yaml.", node: node)
+        }
+        return try target(configuration)
+    }
+    var name: NodeName { node }
+
     private func survey(_ session: ISCSISession) async throws -> Link {
         let inventory = try await SharedDiskInventory.take(of: session)
         for problem in inventory.problems { logger.warning("a logical unit cannot be used", metadata: ["problem": "\(problem)"]) }

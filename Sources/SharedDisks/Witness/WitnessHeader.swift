@@ -18,13 +18,16 @@ struct WitnessHeader: Hashable, Sendable {
     var clusterName: String
     /// Of one configuration slot, its header included.
     var slotByteCount: UInt64
+    /// Drawn at random when the witness was initialised: ``VoteTable/witnessID``.
+    var number: UInt64
 
-    init(state: State, sequence: UInt64, cluster: UUID, clusterName: String, slotByteCount: UInt64) {
+    init(state: State, sequence: UInt64, cluster: UUID, clusterName: String, slotByteCount: UInt64, number: UInt64) {
         self.state = state
         self.sequence = sequence
         self.cluster = cluster
         self.clusterName = clusterName
         self.slotByteCount = slotByteCount
+        self.number = number
     }
 
     func encoded() -> [UInt8] {
@@ -34,6 +37,7 @@ struct WitnessHeader: Hashable, Sendable {
         bytes.append(bigEndian: sequence)
         bytes += cluster.bytes
         bytes.append(bigEndian: slotByteCount)
+        bytes.append(bigEndian: number)
         bytes.append(text: clusterName, limit: VolumeHeader.clusterLimit)
         return bytes.sealed()
     }
@@ -52,7 +56,8 @@ struct WitnessHeader: Hashable, Sendable {
         sequence = try reader.integer(at: 16)
         cluster = UUID(bytes: try reader.slice(at: 24, count: 16))
         slotByteCount = try reader.integer(at: 40)
-        clusterName = try reader.text(at: 48, limit: VolumeHeader.clusterLimit)
+        number = try reader.integer(at: 48)
+        clusterName = try reader.text(at: 56, limit: VolumeHeader.clusterLimit)
         guard (WitnessLayout.smallestSlot...WitnessLayout.largestSlot).contains(slotByteCount),
             slotByteCount % WitnessLayout.mebibyte == 0, WitnessLayout.slotOffset + 2 * slotByteCount <= diskByteCount
         else { throw reader.malformed("slots of \(slotByteCount) bytes") }

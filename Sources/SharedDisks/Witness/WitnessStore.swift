@@ -48,7 +48,8 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
         case .share(let path, let problem): "The witness share \(path): \(problem)."
         case .wouldDestroy(let name, let content):
             "\(name) carries \(content). Nothing was written. If it can go, say so with --force: everything there will be lost."
-        case .notAWitness(let name, let content): "\(name) is no witness: it carries \(content). Initialise it before the cluster is formed."
+        case .notAWitness(let name, let content):
+            "\(name) is no witness: it carries \(content). Initialise it before the cluster is formed."
         case .otherCluster(let name, let found, let clusterName, let expected):
             "\(name) is the witness of the cluster \(clusterName) (\(found)), not of this one (\(expected)). "
                 + "Choose another disk, or destroy that cluster first."

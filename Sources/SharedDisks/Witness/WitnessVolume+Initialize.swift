@@ -30,7 +30,8 @@ extension WitnessVolume {
     private static func prepare(_ disk: SharedDisk, cluster: UUID, clusterName: String) async throws(SharedDiskError) -> WitnessHeader {
         let slotByteCount = WitnessLayout.slotByteCount(diskByteCount: disk.byteCount)
         var header = WitnessHeader(
-            state: .preparing, sequence: 1, cluster: cluster, clusterName: clusterName, slotByteCount: slotByteCount)
+            state: .preparing, sequence: 1, cluster: cluster, clusterName: clusterName, slotByteCount: slotByteCount,
+            number: .random(in: 1 ... .max))
         try await disk.zero(
             byteOffset: WitnessLayout.heartbeatOffset, count: UInt64(WitnessLayout.heartbeatCount) * WitnessLayout.stride)
         for slot in 0..<2 {

@@ -9,6 +9,8 @@ public actor WitnessVolume: WitnessStore {
     public nonisolated let disk: SharedDisk
     public nonisolated let cluster: UUID
     public nonisolated let clusterName: String
+    /// ``VoteTable/witnessID``: drawn when it was initialised, so a disk initialised anew is another witness.
+    public nonisolated let number: UInt64
     nonisolated let slotByteCount: UInt64
     private let gate = SerialGate()
     /// A write whose outcome is unknown may still land, over the next one. A barrier comes first.
@@ -18,6 +20,7 @@ public actor WitnessVolume: WitnessStore {
         self.disk = disk
         cluster = header.cluster
         clusterName = header.clusterName
+        number = header.number
         slotByteCount = header.slotByteCount
     }
 
@@ -127,7 +130,8 @@ public actor WitnessVolume: WitnessStore {
                 let start = Int(node.rawValue - run.lowerBound) * stride
                 do throws(MalformedData) {
                     found[node] =
-                        try WitnessHeartbeat(parsing: bytes[start..<start + stride], node: node, cluster: cluster).map { .beat($0) } ?? .never
+                        try WitnessHeartbeat(parsing: bytes[start..<start + stride], node: node, cluster: cluster).map { .beat($0) }
+                        ?? .never
                 } catch { found[node] = .unreadable(error.problem) }
             }
         }

@@ -11,9 +11,10 @@ struct ClusterCommand: AsyncParsableCommand {
             EXAMPLES
               apus cluster create prod --nodes n1,n2 --token $(ssh n2 apus node token)
               apus cluster status
+              apus cluster quorum
               apus cluster destroy prod
             """,
-        subcommands: [CreateCluster.self, ClusterStatus.self, DestroyCluster.self])
+        subcommands: [CreateCluster.self, ClusterStatus.self, ClusterQuorum.self, StartCluster.self, DestroyCluster.self])
 }
 
 struct CreateCluster: NodeQuestion {
@@ -58,7 +59,9 @@ struct ClusterStatus: NodeQuestion {
 
     func run(asking client: NodeClient) async throws {
         let membership = try await client.membership()
-        try show(membership) { Self.text(membership) }
+        guard membership.state == .member else { return try show(membership) { Self.text(membership) } }
+        let report = try await client.clusterStatus()
+        try show(report) { ClusterText.status(report) }
     }
 
     static func text(_ membership: Membership) -> String {

@@ -8,7 +8,7 @@ import Testing
 /// must hold the witness and every node count its vote.
 @Suite("Witness arbitration in a storm")
 struct ArbitrationStorm {
-    @Test(arguments: UInt64(0)..<300)
+    @Test(arguments: UInt64(0)..<40)
     func neverTwice(seed: UInt64) {
         let count = [2, 2, 2, 4, 4, 3, 6][Int(seed % 7)]
         var world = ArbitrationWorld(count: count, seed: seed, mode: seed % 11 == 10 ? .diskOnly : .majority)

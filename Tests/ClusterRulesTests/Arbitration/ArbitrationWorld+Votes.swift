@@ -41,7 +41,8 @@ extension ArbitrationWorld {
                 for (taker, needs, other) in [(one, oneNeeds, two), (two, twoNeeds, one)] {
                     let (ring, otherRing) = taker == one ? (first, second) : (second, first)
                     // A later ring is a merger that the taker is about to see.
-                    if needs, otherRing.sequence < ring.sequence, !ring.members.contains(other), nodes.values.contains(where: { $0.tookIn == ring }) {
+                    let wasTaken = nodes.values.contains { $0.tookIn == ring }
+                    if needs, wasTaken, otherRing.sequence < ring.sequence, !ring.members.contains(other) {
                         return "node \(taker) counts the witness taken in its ring while node \(other) is quorate in another one"
                     }
                 }

@@ -51,7 +51,8 @@ struct PartitionGuardTests {
         #expect(!partition.mayStart)
         let almost = Duration.seconds(2) + PartitionGuard.undecidedLimit - .milliseconds(1)
         #expect(partition.step(undecided, now: almost, machines: running, owned: [:], secondsUntilStop: 60) == [])
-        #expect(partition.step(undecided, now: almost + .milliseconds(1), machines: running, owned: [:], secondsUntilStop: 60) == [.pause(web)])
+        #expect(
+            partition.step(undecided, now: almost + .milliseconds(1), machines: running, owned: [:], secondsUntilStop: 60) == [.pause(web)])
     }
 
     @Test("Every combination of facts: only all three together allow anything", arguments: 0..<8)
@@ -69,10 +70,10 @@ struct PartitionGuardTests {
 
     @Test("The coordinator is the lowest number that is up in the open epoch; without one, nobody")
     func coordinator() throws {
-        var state = try Fixture.cluster(nodes: 3)
-        #expect(state.coordinator(among: [Fixture.id(3), Fixture.id(2)]) == Fixture.id(2))
-        _ = try apply(.nodeDown(node: Fixture.id(2), presence: .stopped, reason: ""), at: Fixture.place(), to: &state)
-        #expect(state.coordinator(among: [Fixture.id(3), Fixture.id(2)]) == Fixture.id(3))
+        var state = try StateFixture.cluster(nodes: 3)
+        #expect(state.coordinator(among: [StateFixture.id(3), StateFixture.id(2)]) == StateFixture.id(2))
+        _ = try apply(.nodeDown(node: StateFixture.id(2), presence: .stopped, reason: ""), at: StateFixture.place(), to: &state)
+        #expect(state.coordinator(among: [StateFixture.id(3), StateFixture.id(2)]) == StateFixture.id(3))
         #expect(state.coordinator(among: [NodeID]?.none) == nil)
     }
 }

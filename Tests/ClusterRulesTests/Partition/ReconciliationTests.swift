@@ -4,12 +4,12 @@ import Testing
 
 @Suite("What runs where, after nodes return")
 struct ReconciliationTests {
-    private static let here = Fixture.id(1)
-    private static let there = Fixture.id(2)
+    private static let here = StateFixture.id(1)
+    private static let there = StateFixture.id(2)
     static let executions: [LocalMachineFact.Execution?] = [nil, .running, .paused, .ioError, .incoming]
 
     private static func machine(owner: NodeID, desired: DesiredState) -> ClusterMachine {
-        ClusterMachine(machine: Fixture.machine("web"), owner: owner, epoch: 5, desired: desired)
+        ClusterMachine(machine: StateFixture.machine("web"), owner: owner, epoch: 5, desired: desired)
     }
     private static let records: [MachineFindings.Record] =
         [.unreadable, .empty] + [here, there].flatMap { node in (4...6).map { .names(node, epoch: UInt64($0)) } }

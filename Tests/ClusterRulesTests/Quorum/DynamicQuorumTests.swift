@@ -11,9 +11,9 @@ struct DynamicQuorumTests {
         var witness: Bool
 
         init(nodes: Int, witness: Bool) throws {
-            let kind = witness ? Witness.disk(id: Fixture.witnessDisk) : .none
+            let kind = witness ? Witness.disk(id: StateFixture.witnessDisk) : .none
             let quorum = QuorumSettings(model: .recommended(nodes: nodes, witness: kind))
-            state = try Fixture.cluster(nodes: nodes, witness: kind, quorum: quorum)
+            state = try StateFixture.cluster(nodes: nodes, witness: kind, quorum: quorum)
             state.votes = VoteRules.foundingTable(nodes: state.nodes.keys.sorted(), witness: kind, quorum: quorum)
             present = Set(state.nodes.keys)
             self.witness = witness
@@ -24,16 +24,17 @@ struct DynamicQuorumTests {
         mutating func settle() throws {
             guard isQuorate else { return }
             for node in state.nodes.keys.sorted() where present.contains(node) != (state.nodes[node]?.presence == .up) {
-                let command = present.contains(node) ? ClusterCommand.nodeUp(node: node) : .nodeDown(node: node, presence: .lost, reason: "")
-                _ = try apply(command, at: Fixture.place(), to: &state)
+                let command =
+                    present.contains(node) ? ClusterCommand.nodeUp(node: node) : .nodeDown(node: node, presence: .lost, reason: "")
+                _ = try apply(command, at: StateFixture.place(), to: &state)
             }
             if state.witness.witness != .none, witness != (state.witness.condition == .present) {
-                _ = try apply(witness ? .witnessReturned : .witnessLost(reason: ""), at: Fixture.place(), to: &state)
+                _ = try apply(witness ? .witnessReturned : .witnessLost(reason: ""), at: StateFixture.place(), to: &state)
             }
             while let change = VoteRules.change(due: state, present: voters) {
                 // The log commits it only so; anything else would wait for ever.
                 #expect(voters.isMajority(of: state.votes) && voters.isMajority(of: change.table))
-                _ = try apply(change.command, at: Fixture.place(), to: &state)
+                _ = try apply(change.command, at: StateFixture.place(), to: &state)
             }
         }
         mutating func lose(_ node: NodeID) throws {
@@ -41,8 +42,10 @@ struct DynamicQuorumTests {
             try settle()
         }
         mutating func stopCleanly(_ node: NodeID) throws {
-            _ = try apply(.nodeDown(node: node, presence: .stopped, reason: "stopped"), at: Fixture.place(), to: &state)
-            while let change = VoteRules.change(due: state, present: voters) { _ = try apply(change.command, at: Fixture.place(), to: &state) }
+            _ = try apply(.nodeDown(node: node, presence: .stopped, reason: "stopped"), at: StateFixture.place(), to: &state)
+            while let change = VoteRules.change(due: state, present: voters) {
+                _ = try apply(change.command, at: StateFixture.place(), to: &state)
+            }
             present.remove(node)
         }
     }
@@ -91,18 +94,18 @@ struct DynamicQuorumTests {
         world.witness = false
         try world.settle()
         #expect(world.state.votes.witness == 0)
-        try world.lose(Fixture.id(2))
+        try world.lose(StateFixture.id(2))
         #expect(world.isQuorate)
         world.witness = true
-        world.present = [Fixture.id(1), Fixture.id(2)]
+        world.present = [StateFixture.id(1), StateFixture.id(2)]
         try world.settle()
-        #expect(world.state.votes.nodes == [Fixture.id(1): 1, Fixture.id(2): 1] && world.state.votes.witness == 1)
+        #expect(world.state.votes.nodes == [StateFixture.id(1): 1, StateFixture.id(2): 1] && world.state.votes.witness == 1)
     }
 
     @Test("Half of the votes lost at one instant stops the cluster: nothing can tell that from a cut")
     func simultaneous() throws {
         var world = try World(nodes: 4, witness: false)
-        world.present = [Fixture.id(3), Fixture.id(4)]
+        world.present = [StateFixture.id(3), StateFixture.id(4)]
         let before = world.state.votes
         try world.settle()
         #expect(!world.isQuorate && world.state.votes == before)
@@ -110,39 +113,40 @@ struct DynamicQuorumTests {
 
     @Test("With dynamic quorum off, votes stay where they are; a new node gets its vote when it is there")
     func switchedOff() throws {
-        var state = try Fixture.cluster(nodes: 4, quorum: QuorumSettings(model: .nodeAndDiskMajority, isDynamic: false))
-        let three = VotersPresent(nodes: (1...3).map { Fixture.id($0) }, witness: true)
-        _ = try apply(.nodeDown(node: Fixture.id(4), presence: .lost, reason: ""), at: Fixture.place(), to: &state)
+        var state = try StateFixture.cluster(nodes: 4, quorum: QuorumSettings(model: .nodeAndDiskMajority, isDynamic: false))
+        let three = VotersPresent(nodes: (1...3).map { StateFixture.id($0) }, witness: true)
+        _ = try apply(.nodeDown(node: StateFixture.id(4), presence: .lost, reason: ""), at: StateFixture.place(), to: &state)
         #expect(VoteRules.change(due: state, present: three) == nil)
-        _ = try apply(.addNode(node: Fixture.newNode(5)), at: Fixture.place(), to: &state)
-        _ = try apply(.nodeUp(node: Fixture.id(5)), at: Fixture.place(), to: &state)
-        #expect(VoteRules.change(due: state, present: three)?.table.nodes[Fixture.id(5), default: 0] == 0)
-        let four = VotersPresent(nodes: three.nodes.union([Fixture.id(5)]), witness: true)
-        #expect(VoteRules.change(due: state, present: four)?.table.nodes[Fixture.id(5)] == 1)
+        _ = try apply(.addNode(node: StateFixture.newNode(5)), at: StateFixture.place(), to: &state)
+        _ = try apply(.nodeUp(node: StateFixture.id(5)), at: StateFixture.place(), to: &state)
+        #expect(VoteRules.change(due: state, present: three)?.table.nodes[StateFixture.id(5), default: 0] == 0)
+        let four = VotersPresent(nodes: three.nodes.union([StateFixture.id(5)]), witness: true)
+        #expect(VoteRules.change(due: state, present: four)?.table.nodes[StateFixture.id(5)] == 1)
     }
 
     @Test("A node that is to be evicted loses its vote, also where the witness is the only other voter")
     func eviction() throws {
         var world = try World(nodes: 2, witness: true)
         let operation = PendingOperation(
-            id: Fixture.uuid(9), kind: .evictNode, subject: Fixture.id(2), driver: Fixture.id(1), beganAt: WallTime(milliseconds: 1), step: "")
-        _ = try apply(.beginOperation(operation: operation), at: Fixture.place(), to: &world.state)
-        try world.stopCleanly(Fixture.id(2))
-        #expect(world.state.votes.nodes == [Fixture.id(1): 1, Fixture.id(2): 0])
-        _ = try apply(.evictNode(node: Fixture.id(2), reason: ""), at: Fixture.place(), to: &world.state)
+            id: StateFixture.uuid(9), kind: .evictNode, subject: StateFixture.id(2), driver: StateFixture.id(1),
+            beganAt: WallTime(milliseconds: 1), step: "")
+        _ = try apply(.beginOperation(operation: operation), at: StateFixture.place(), to: &world.state)
+        try world.stopCleanly(StateFixture.id(2))
+        #expect(world.state.votes.nodes == [StateFixture.id(1): 1, StateFixture.id(2): 0])
+        _ = try apply(.evictNode(node: StateFixture.id(2), reason: ""), at: StateFixture.place(), to: &world.state)
     }
 
     /// Goal: losses, returns and the witness in any order never make a change of votes that the log could not commit, never let two
     /// parts of the cluster both be a majority, and give every vote back in the end.
     @Test("A storm of losses and returns", arguments: UInt64(0)..<60)
     func storm(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = StateStormGenerator(seed: seed)
         let count = Int.random(in: 1...7, using: &generator)
         var world = try World(nodes: count, witness: Bool.random(using: &generator))
         let hasWitness = world.witness
         let initial = world.state.votes
         for _ in 0..<200 {
-            let node = Fixture.id(UInt16.random(in: 1...UInt16(count), using: &generator))
+            let node = StateFixture.id(UInt16.random(in: 1...UInt16(count), using: &generator))
             switch Int.random(in: 0..<3, using: &generator) {
             case 0: world.present.remove(node)
             case 1: world.present.insert(node)
@@ -162,7 +166,7 @@ struct DynamicQuorumTests {
     }
 }
 
-func permutations<Element>(_ elements: [Element]) -> [[Element]] {
+private func permutations<Element>(_ elements: [Element]) -> [[Element]] {
     guard elements.count > 1 else { return [elements] }
     return elements.indices.flatMap { index -> [[Element]] in
         var rest = elements

@@ -9,9 +9,11 @@ struct QuorumStandingTests {
 
     @Test("It agrees with trying every set of failures", arguments: 1...8)
     func bruteForce(count: Int) throws {
-        for (model, dynamic) in [(QuorumModel.nodeMajority, true), (.nodeMajority, false), (.nodeAndDiskMajority, false), (.diskOnly, false)] {
+        for (model, dynamic) in [
+            (QuorumModel.nodeMajority, true), (.nodeMajority, false), (.nodeAndDiskMajority, false), (.diskOnly, false),
+        ] {
             let quorum = QuorumSettings(model: model, isModelAutomatic: false, isDynamic: dynamic)
-            var state = try Fixture.cluster(nodes: count, quorum: quorum)
+            var state = try StateFixture.cluster(nodes: count, quorum: quorum)
             let nodes = state.nodes.keys.sorted()
             state.votes = VoteRules.foundingTable(nodes: nodes, witness: state.witness.witness, quorum: quorum)
             for mask in 1..<(1 << count) {
@@ -44,10 +46,11 @@ struct QuorumStandingTests {
 
     @Test("It says so in plain words")
     func words() throws {
-        let two = try Fixture.cluster(nodes: 2)
-        let first = Fixture.id(1)
-        let second = Fixture.id(2)
-        #expect(QuorumStanding(of: two, present: [first, second], witnessHolder: first).sentence == "One more node, or the witness, may fail.")
+        let two = try StateFixture.cluster(nodes: 2)
+        let first = StateFixture.id(1)
+        let second = StateFixture.id(2)
+        #expect(
+            QuorumStanding(of: two, present: [first, second], witnessHolder: first).sentence == "One more node, or the witness, may fail.")
         #expect(
             QuorumStanding(of: two, present: [first], witnessHolder: first).sentence
                 == "Nothing more may fail: if node1 or the witness goes, the cluster stops.")
@@ -57,10 +60,10 @@ struct QuorumStandingTests {
         #expect(
             QuorumStanding(of: two, present: [second], witnessHolder: first).sentence
                 == "No quorum: 1 of 3 votes here, 2 needed. Nothing runs here until enough of node1 and the witness are back.")
-        let five = try Fixture.cluster(nodes: 5, quorum: QuorumSettings(model: .nodeMajority, isDynamic: false))
+        let five = try StateFixture.cluster(nodes: 5, quorum: QuorumSettings(model: .nodeMajority, isDynamic: false))
         #expect(
             QuorumStanding(of: five, present: five.nodes.keys, witnessHolder: nil).sentence == "Any 2 of the nodes may fail at once.")
-        var only = try Fixture.cluster(nodes: 2)
+        var only = try StateFixture.cluster(nodes: 2)
         only.votes = VoteTable(nodes: [first: 0, second: 0], witness: 1)
         #expect(
             QuorumStanding(of: only, present: [first, second], witnessHolder: first).sentence
@@ -69,7 +72,7 @@ struct QuorumStandingTests {
 
     @Test("The model follows the number of nodes and the witness")
     func models() {
-        let disk = Witness.disk(id: Fixture.witnessDisk)
+        let disk = Witness.disk(id: StateFixture.witnessDisk)
         let share = Witness.fileShare(path: "/w")
         for count in 1...9 {
             let odd = !count.isMultiple(of: 2)
@@ -82,11 +85,11 @@ struct QuorumStandingTests {
 
     @Test("Dangerous settings are warned about, a sound one is not")
     func warnings() throws {
-        #expect(try Fixture.cluster(nodes: 2).quorumWarnings.isEmpty)
-        #expect(try Fixture.cluster(nodes: 3).quorumWarnings.isEmpty)
-        #expect(try Fixture.cluster(nodes: 2, witness: .none).quorumWarnings.first?.contains("without a witness") == true)
-        #expect(try Fixture.cluster(nodes: 2, witness: .fileShare(path: "/w")).quorumWarnings.first?.contains("file share") == true)
+        #expect(try StateFixture.cluster(nodes: 2).quorumWarnings.isEmpty)
+        #expect(try StateFixture.cluster(nodes: 3).quorumWarnings.isEmpty)
+        #expect(try StateFixture.cluster(nodes: 2, witness: .none).quorumWarnings.first?.contains("without a witness") == true)
+        #expect(try StateFixture.cluster(nodes: 2, witness: .fileShare(path: "/w")).quorumWarnings.first?.contains("file share") == true)
         let only = QuorumSettings(model: .diskOnly, isModelAutomatic: false)
-        #expect(try Fixture.cluster(nodes: 2, quorum: only).quorumWarnings.first?.hasPrefix("Disk Only") == true)
+        #expect(try StateFixture.cluster(nodes: 2, quorum: only).quorumWarnings.first?.hasPrefix("Disk Only") == true)
     }
 }

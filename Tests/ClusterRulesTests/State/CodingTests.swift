@@ -33,7 +33,7 @@ struct CodingTests {
         let bytes = try ClusterCoding.bytes(
             of: CommandProposal(
                 time: WallTime(milliseconds: 1),
-                command: .createCluster(founding: Fixture.founding(nodes: 2, witness: .disk(id: Fixture.witnessDisk)))))
+                command: .createCluster(founding: StateFixture.founding(nodes: 2, witness: .disk(id: StateFixture.witnessDisk)))))
         for position in stride(from: 0, to: bytes.count, by: 7) {
             #expect(throws: ClusterCodingError.self) { try ClusterCoding.proposal(from: Array(bytes.prefix(position))) }
             var changed = bytes
@@ -44,7 +44,7 @@ struct CodingTests {
 
     @Test("The state comes back whole, and no bytes are the state before the first entry")
     func state() throws {
-        let state = try Fixture.cluster(nodes: 4)
+        let state = try StateFixture.cluster(nodes: 4)
         #expect(try ClusterCoding.state(from: try ClusterCoding.bytes(of: state)) == state)
         #expect(try ClusterCoding.state(from: []) == ClusterState())
     }
@@ -54,7 +54,8 @@ struct CodingTests {
     func captured() throws {
         let proposal = CommandProposal(
             time: WallTime(milliseconds: 1_700_000_000_123), requestedBy: "root on node1",
-            command: .changeVotes(table: VoteTable(version: 3, nodes: [Fixture.id(10): 1, Fixture.id(2): 0], witness: 1), reason: "r"))
+            command: .changeVotes(
+                table: VoteTable(version: 3, nodes: [StateFixture.id(10): 1, StateFixture.id(2): 0], witness: 1), reason: "r"))
         let text = """
             {"content":{"command":{"changeVotes":{"reason":"r","table":{"nodes":{"10":1,"2":0},"version":3,"witness":1}}},\
             "requestedBy":"root on node1","time":1700000000123},"version":1}
@@ -65,7 +66,7 @@ struct CodingTests {
 
     @Test("A private key does not show when the state is printed, interpolated or dumped")
     func secrets() throws {
-        let state = try Fixture.cluster(nodes: 1)
+        let state = try StateFixture.cluster(nodes: 1)
         var dumped = ""
         dump(state, to: &dumped)
         #expect(state.authority?.privateKeyPEM.exposed == "THE-KEY")

@@ -9,13 +9,13 @@ import Testing
 struct DeterminismTests {
     @Test("Replayed, and taken up again from encoded bytes half way, the state has the same bytes", arguments: UInt64(0)..<20)
     func sameBytes(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = StateStormGenerator(seed: seed)
         let commands = (0..<300).map { _ in Self.command(&generator) }
-        var first = try Fixture.cluster(nodes: 3)
+        var first = try StateFixture.cluster(nodes: 3)
         var second = try ClusterCoding.state(from: try ClusterCoding.bytes(of: first))
         var effects: (first: [EntryOutcome], second: [EntryOutcome]) = ([], [])
         for (offset, command) in commands.enumerated() {
-            let entry = try Fixture.entry(UInt64(offset) + 1, command)
+            let entry = try StateFixture.entry(UInt64(offset) + 1, command)
             effects.first.append(try apply(entry, to: &first))
             effects.second.append(try apply(entry, to: &second))
             // Dictionaries are hashed anew when decoded: an order that leaks would show.
@@ -29,11 +29,11 @@ struct DeterminismTests {
 
     @Test("A refused command changes nothing", arguments: UInt64(100)..<120)
     func rejectedChangesNothing(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
-        var state = try Fixture.cluster(nodes: 3)
+        var generator = StateStormGenerator(seed: seed)
+        var state = try StateFixture.cluster(nodes: 3)
         for index in 0..<400 {
             let before = state
-            do { _ = try apply(Self.command(&generator), at: Fixture.place(UInt64(index)), to: &state) } catch {
+            do { _ = try apply(Self.command(&generator), at: StateFixture.place(UInt64(index)), to: &state) } catch {
                 #expect(state == before, "\(error)")
                 #expect(error.description.hasSuffix("."), "\(error)")
             }
@@ -42,41 +42,43 @@ struct DeterminismTests {
 
     @Test("A request that is in the log twice is applied once, also when it was refused")
     func onceOnly() throws {
-        var state = try Fixture.cluster(nodes: 2)
+        var state = try StateFixture.cluster(nodes: 2)
         let note = ClusterCommand.noteEvent(note: EventNote(node: nil, severity: .information, cause: nil, sentence: "Once."))
-        #expect(try apply(Fixture.entry(1, note, request: 10), to: &state) == .applied([]))
-        #expect(try apply(Fixture.entry(2, note, request: 10), to: &state) == .repeated)
-        #expect(try apply(Fixture.entry(3, .nodeUp(node: Fixture.id(1)), request: 11), to: &state) == .rejected(.nodeIsUp(NodeName(unchecked: "node1"))))
-        #expect(try apply(Fixture.entry(4, .nodeUp(node: Fixture.id(1)), request: 11), to: &state) == .repeated)
+        #expect(try apply(StateFixture.entry(1, note, request: 10), to: &state) == .applied([]))
+        #expect(try apply(StateFixture.entry(2, note, request: 10), to: &state) == .repeated)
+        #expect(
+            try apply(StateFixture.entry(3, .nodeUp(node: StateFixture.id(1)), request: 11), to: &state)
+                == .rejected(.nodeIsUp(NodeName(unchecked: "node1"))))
+        #expect(try apply(StateFixture.entry(4, .nodeUp(node: StateFixture.id(1)), request: 11), to: &state) == .repeated)
         // Another life of the service counts from the beginning, and so does another node.
-        #expect(try apply(Fixture.entry(5, note, request: 1, incarnation: 6), to: &state) == .applied([]))
-        #expect(try apply(Fixture.entry(6, note, request: 10, node: 2), to: &state) == .applied([]))
+        #expect(try apply(StateFixture.entry(5, note, request: 1, incarnation: 6), to: &state) == .applied([]))
+        #expect(try apply(StateFixture.entry(6, note, request: 10, node: 2), to: &state) == .applied([]))
         #expect(state.appliedIndex == 6)
         #expect(state.history.count == 4)
     }
 
     @Test("A gap, an unreadable entry and votes that are not the command's stop the node and change nothing")
     func unusable() throws {
-        var state = try Fixture.cluster(nodes: 2)
+        var state = try StateFixture.cluster(nodes: 2)
         let before = state
         let note = ClusterCommand.noteEvent(note: EventNote(node: nil, severity: .information, cause: nil, sentence: "x"))
-        #expect(throws: UnusableEntry.gap(expected: 1, found: 2)) { try apply(Fixture.entry(2, note), to: &state) }
-        var broken = try Fixture.entry(1, note)
+        #expect(throws: UnusableEntry.gap(expected: 1, found: 2)) { try apply(StateFixture.entry(2, note), to: &state) }
+        var broken = try StateFixture.entry(1, note)
         broken.payload = [1, 2, 3]
         #expect(throws: UnusableEntry.self) { try apply(broken, to: &state) }
-        var smuggled = try Fixture.entry(1, note)
-        smuggled.votes = VoteTable(version: 2, nodes: [Fixture.id(1): 9], witness: 0)
+        var smuggled = try StateFixture.entry(1, note)
+        smuggled.votes = VoteTable(version: 2, nodes: [StateFixture.id(1): 9], witness: 0)
         #expect(throws: UnusableEntry.votesDiffer(index: 1)) { try apply(smuggled, to: &state) }
         #expect(state == before)
     }
 
-    static func command(_ generator: inout SeededGenerator) -> ClusterCommand {
-        let node = Fixture.id(UInt16.random(in: 1...6, using: &generator))
-        let other = Fixture.id(UInt16.random(in: 1...5, using: &generator))
+    static func command(_ generator: inout StateStormGenerator) -> ClusterCommand {
+        let node = StateFixture.id(UInt16.random(in: 1...6, using: &generator))
+        let other = StateFixture.id(UInt16.random(in: 1...5, using: &generator))
         let number = Int.random(in: 1...4, using: &generator)
         let name = VMName(unchecked: "vm\(number)")
         switch Int.random(in: 0..<25, using: &generator) {
-        case 0: return .addNode(node: Fixture.newNode(node.rawValue))
+        case 0: return .addNode(node: StateFixture.newNode(node.rawValue))
         case 1: return .evictNode(node: node, reason: "r")
         case 2, 3: return .nodeUp(node: node)
         case 4, 5: return .nodeDown(node: node, presence: NodePresence.allCases.randomElement(using: &generator) ?? .lost, reason: "r")
@@ -87,15 +89,18 @@ struct DeterminismTests {
         case 10: return .setQuorumOptions(isDynamic: number == 1, secondsUntilStop: number == 2 ? -1 : 30)
         case 11, 12:
             let table = VoteTable(
-                version: UInt64.random(in: 1...8, using: &generator), nodes: Dictionary([(node, 1), (other, number == 3 ? 0 : 1)], uniquingKeysWith: max),
+                version: UInt64.random(in: 1...8, using: &generator),
+                nodes: Dictionary([(node, 1), (other, number == 3 ? 0 : 1)], uniquingKeysWith: max),
                 witness: number == 4 ? 1 : 0)
-            return number == 1 ? .recordForcedQuorum(table: table, nodes: [node, other], reason: "r") : .changeVotes(table: table, reason: "r")
-        case 13: return .setWitness(witness: number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: Fixture.witnessDisk))
+            return number == 1
+                ? .recordForcedQuorum(table: table, nodes: [node, other], reason: "r") : .changeVotes(table: table, reason: "r")
+        case 13:
+            return .setWitness(witness: number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: StateFixture.witnessDisk))
         case 14: return .setWitnessMaintenance(isOn: number > 2, reason: "r")
         case 15: return number > 2 ? .witnessLost(reason: "r") : .witnessReturned
         case 16: return .addDisk(disk: ClusterDisk(id: DiskID("d\(number)"), use: .witness, addedAt: WallTime(milliseconds: 1)))
-        case 17: return .removeDisk(disk: number == 1 ? Fixture.dataDisk : DiskID("d\(number)"))
-        case 18: return .addMachine(machine: Fixture.machine(name.rawValue, number: number), owner: node)
+        case 17: return .removeDisk(disk: number == 1 ? StateFixture.dataDisk : DiskID("d\(number)"))
+        case 18: return .addMachine(machine: StateFixture.machine(name.rawValue, number: number), owner: node)
         case 19: return number > 2 ? .startMachine(machine: name) : .stopMachine(machine: name)
         case 20: return .removeMachine(machine: name)
         case 21, 22:
@@ -107,7 +112,7 @@ struct DeterminismTests {
             let serial = "s\(number)"
             return .recordCertificate(
                 certificate: IssuedCertificate(
-                    facts: Fixture.certificate(serial), subject: "x", node: node, issuedAt: WallTime(milliseconds: 1)))
+                    facts: StateFixture.certificate(serial), subject: "x", node: node, issuedAt: WallTime(milliseconds: 1)))
         default:
             return .recordReconciliation(
                 node: node, findings: [ReconciliationFinding(machine: name, problem: number == 1 ? "p" : nil, sentence: "It is so.")])

@@ -203,7 +203,8 @@ struct ConfigurationTests {
     func foreign() throws {
         #expect(throws: CorosyncConfigurationError.notOurs) { try CorosyncConfiguration(parsing: "totem {\n}\n") }
         #expect(throws: CorosyncConfigurationError.notOurs) { try CorosyncConfiguration(parsing: "") }
-        let example = "# Please read\ntotem {\n\tversion: 2\n\n\t# Needed.\n\tcluster_name: debian\n\n\tcrypto_hash: none\n}\nnodelist {\n\tnode {\n\t\tring0_addr: 127.0.0.1\n\t}\n}\n"
+        let example =
+            "# Please read\ntotem {\n\tversion: 2\n\n\t# Needed.\n\tcluster_name: debian\n\n\tcrypto_hash: none\n}\nnodelist {\n\tnode {\n\t\tring0_addr: 127.0.0.1\n\t}\n}\n"
         #expect(CorosyncConfiguration.isPackageExample(example))
         #expect(!CorosyncConfiguration.isPackageExample(example.replacingOccurrences(of: "127.0.0.1", with: "10.0.0.1")))
         #expect(!CorosyncConfiguration.isPackageExample(example.replacingOccurrences(of: "debian", with: "prod")))

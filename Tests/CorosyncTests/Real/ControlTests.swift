@@ -56,6 +56,33 @@ extension RealCorosync {
             }
         }
 
+        @Test("With systemd, systemctl is asked, and what it says is passed on")
+        func systemd() async throws {
+            try await TestCluster.with(nodes: 1, hasWitness: false, starts: false) { cluster in
+                let node = try cluster.node(1)
+                // Stands for systemd, which no namespace has: does as it is told, but refuses while there is a file "broken".
+                let programs = node.folder + "/bin"
+                let journal = node.folder + "/systemctl"
+                try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: true)
+                let script = """
+                    #!/bin/sh
+                    echo "$@" >>\(journal)
+                    [ ! -e \(node.folder)/broken ] || { echo "Unit corosync.service is masked." >&2; exit 1; }
+                    case $1 in start) exec corosync;; stop) kill -TERM "$(cat /run/corosync.pid)";; esac
+                    """
+                try script.write(toFile: programs + "/systemctl", atomically: false, encoding: .utf8)
+                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: programs + "/systemctl")
+                let probe = try cluster.probe(1, programs: programs)
+                #expect(try await probe.ask("start systemd", within: .seconds(25)).state?.hasPrefix("running") == true)
+                try await probe.ask("stop systemd", within: .seconds(25))
+                #expect(try await probe.ask("state systemd").state == "stopped")
+                #expect(try String(contentsOfFile: journal, encoding: .utf8) == "start corosync\nstop corosync\n")
+                try "".write(toFile: node.folder + "/broken", atomically: false, encoding: .utf8)
+                let error = try await probe.reply("start systemd").error ?? "none"
+                #expect(error.contains("exit code 1") && error.contains("is masked"), "\(error)")
+            }
+        }
+
         @Test("A Corosync that refuses its configuration says why")
         func refusal() async throws {
             try await TestCluster.with(nodes: 1, hasWitness: false, starts: false) { cluster in
@@ -101,6 +128,12 @@ extension RealCorosync {
                 #expect(try await one.probe.reply("reload").error?.contains("CS_ERR_INVALID_PARAM") == true)
                 try await one.expect(quorate: true, total: 4, "nothing has changed")
                 try cluster.node(1).files.write(larger, replacesDamaged: true)
+
+                // A member that still hears us can be told to go.
+                let before = one.probe.mark
+                try await one.probe.ask("kill-node 3")
+                try await one.ring([1, 2], after: before)
+                try await three.probe.line("the event lost") { $0.event == "quorum-lost" }
             }
         }
 

@@ -67,8 +67,10 @@ final class TestCluster: Sendable {
         try node.files.write(configuration ?? self.configuration, key: key)
     }
 
-    func probe(_ number: Int) throws -> Probe {
-        let probe = try Probe(node(number).enter)
+    /// - Parameter programs: A folder whose programs come before the system's.
+    func probe(_ number: Int, programs: String? = nil) throws -> Probe {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+        let probe = try Probe(node(number).enter + (programs.map { ["env", "PATH=\($0):\(path)"] } ?? []))
         running.withLock { $0.probes.append(probe) }
         return probe
     }

@@ -82,12 +82,11 @@ struct WitnessVolumeTests {
         }
         let next = try await WitnessVolume.open(disk, cluster: Self.cluster)
         try await next.write(Self.content(4))
-        #expect(try await next.readNewest() == WitnessReading(
-            content: Self.content(4), sequence: reading.sequence + 1, mayBeStale: false,
-            defects: try await next.readNewest().defects))
+        let mended = try await next.readNewest()
+        #expect(mended.content == Self.content(4) && mended.sequence > reading.sequence && !mended.mayBeStale)
     }
 
-    @Test("A corrupt slot: the other one speaks, and says when it may be stale; both corrupt: an error, never empty", arguments: [0, 4_096])
+    @Test("A corrupt slot: the other one speaks, and says when it may be stale; both: an error, never empty", arguments: [0, 4_096])
     func corrupt(offset: Int) async throws {
         let (target, witness) = try await Self.make()
         let slot = { (index: Int) in Int(WitnessLayout.slotOffset + UInt64(index) * witness.slotByteCount) + offset + 40 }

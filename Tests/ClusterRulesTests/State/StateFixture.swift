@@ -3,7 +3,7 @@ import ClusterRules
 import Foundation
 
 /// Values that the tests of the state share.
-enum Fixture {
+enum StateFixture {
     static func id(_ number: UInt16) -> NodeID { NodeID(rawValue: number) ?? NodeID(rawValue: 1)! }
     static func uuid(_ number: Int) -> UUID {
         UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, UInt8(number >> 8 & 0xff), UInt8(number & 0xff)))

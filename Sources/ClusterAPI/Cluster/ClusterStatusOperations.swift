@@ -1,0 +1,127 @@
+import ClusterModel
+
+/// Looking at the cluster, and setting how it counts.
+public protocol ClusterStatusOperations: Sendable {
+    /// As this node sees it, at once: nobody else is asked.
+    func clusterStatus() async throws(APIError) -> ClusterStatusReport
+    /// Changes how quorum is counted; the cluster goes on meanwhile.
+    func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport
+    /// Makes this partition go on without a majority. What the others changed meanwhile is lost.
+    func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport
+    /// The history of the cluster after an event, oldest first.
+    ///
+    /// - Parameter after: The id of the last event known; 0 for all that are kept.
+    func events(after: UInt64) async throws(APIError) -> [ClusterEvent]
+    /// The same, and then every event as it happens.
+    func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error>
+}
+
+/// The cluster as one node sees it: `apus cluster status` and `apus cluster quorum`.
+public struct ClusterStatusReport: Hashable, Sendable, Codable {
+    public var cluster: String
+    /// The node that was asked.
+    public var node: NodeName
+    /// Whether the partition of that node may run machines and change things.
+    public var isOpen: Bool
+    /// Why it is open or not.
+    public var configuration: String
+    public var model: QuorumModel
+    public var isModelAutomatic: Bool
+    public var isDynamic: Bool
+    public var secondsUntilStop: Int
+    public var votesPresent: Int
+    public var votesNeeded: Int
+    public var votesTotal: Int
+    /// What may fail next without stopping the cluster, in plain words.
+    public var tolerance: String
+    public var warnings: [String]
+    public var nodes: [MemberLine]
+    public var witness: WitnessLine?
+    /// The last change of the configuration that this node knows.
+    public var index: UInt64
+
+    public init(
+        cluster: String, node: NodeName, isOpen: Bool, configuration: String, model: QuorumModel, isModelAutomatic: Bool, isDynamic: Bool,
+        secondsUntilStop: Int, votesPresent: Int, votesNeeded: Int, votesTotal: Int, tolerance: String, warnings: [String],
+        nodes: [MemberLine], witness: WitnessLine?, index: UInt64
+    ) {
+        self.cluster = cluster
+        self.node = node
+        self.isOpen = isOpen
+        self.configuration = configuration
+        self.model = model
+        self.isModelAutomatic = isModelAutomatic
+        self.isDynamic = isDynamic
+        self.secondsUntilStop = secondsUntilStop
+        self.votesPresent = votesPresent
+        self.votesNeeded = votesNeeded
+        self.votesTotal = votesTotal
+        self.tolerance = tolerance
+        self.warnings = warnings
+        self.nodes = nodes
+        self.witness = witness
+        self.index = index
+    }
+
+    /// A node of the cluster.
+    public struct MemberLine: Hashable, Sendable, Codable {
+        public var name: NodeName
+        public var id: NodeID
+        public var state: NodeState
+        public var votes: Int
+        /// In the ring of the node that was asked.
+        public var isPresent: Bool
+        public var isCoordinator: Bool
+        /// Machines that the configuration says it owns.
+        public var machines: Int
+        public init(
+            name: NodeName, id: NodeID, state: NodeState, votes: Int, isPresent: Bool, isCoordinator: Bool, machines: Int
+        ) {
+            self.name = name
+            self.id = id
+            self.state = state
+            self.votes = votes
+            self.isPresent = isPresent
+            self.isCoordinator = isCoordinator
+            self.machines = machines
+        }
+    }
+
+    public struct WitnessLine: Hashable, Sendable, Codable {
+        /// What it is: "witness disk ...".
+        public var description: String
+        public var condition: WitnessStatus.Condition
+        public var votes: Int
+        /// The node that holds it, as the asked node read last.
+        public var holder: NodeName?
+        public var problem: String?
+        public init(description: String, condition: WitnessStatus.Condition, votes: Int, holder: NodeName?, problem: String?) {
+            self.description = description
+            self.condition = condition
+            self.votes = votes
+            self.holder = holder
+            self.problem = problem
+        }
+    }
+}
+
+/// What is to change; nil leaves it as it is.
+public struct SetQuorumRequest: Hashable, Sendable, Codable {
+    public var model: QuorumModel?
+    /// Let the number of nodes decide about the model.
+    public var isModelAutomatic: Bool?
+    public var isDynamic: Bool?
+    public var secondsUntilStop: Int?
+    public init(model: QuorumModel? = nil, isModelAutomatic: Bool? = nil, isDynamic: Bool? = nil, secondsUntilStop: Int? = nil) {
+        self.model = model
+        self.isModelAutomatic = isModelAutomatic
+        self.isDynamic = isDynamic
+        self.secondsUntilStop = secondsUntilStop
+    }
+}
+
+public struct ForceQuorumRequest: Hashable, Sendable, Codable {
+    /// Why, for the history.
+    public var reason: String
+    public init(reason: String) { self.reason = reason }
+}

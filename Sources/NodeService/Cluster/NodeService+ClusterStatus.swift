@@ -1,0 +1,109 @@
+import ClusterAPI
+import ClusterModel
+import ClusterRules
+import Forming
+import Foundation
+import Membership
+
+/// The cluster as this node sees it.
+extension NodeService: ClusterStatusOperations {
+    public func clusterStatus() async throws(APIError) -> ClusterStatusReport { report(of: try await memberView()) }
+
+    /// What the engine knows.
+    func memberView() async throws(APIError) -> ClusterMember.View {
+        guard let forming else { throw fixedList }
+        try requireCluster()
+        guard let view = await forming.engine.view else {
+            throw error(.refused, "\(node) is a member of a cluster whose engine is stopped here. See: apus cluster status")
+        }
+        return view
+    }
+
+    private func report(of view: ClusterMember.View) -> ClusterStatusReport {
+        let (state, standing) = (view.state, view.standing)
+        let names = { (id: NodeID) in state.name(of: id) }
+        let quorum = QuorumStanding(of: state, present: standing.members, witnessHolder: standing.witnessHolder)
+        var witness: ClusterStatusReport.WitnessLine?
+        if state.witness.witness != .none {
+            witness = .init(
+                description: "\(state.witness.witness)", condition: state.witness.condition, votes: state.votes.witness,
+                holder: standing.witnessHolder.flatMap { state.nodes[$0]?.name }, problem: standing.witnessProblem)
+        }
+        return ClusterStatusReport(
+            cluster: state.identity?.name.rawValue ?? member?.cluster.rawValue ?? "", node: node, isOpen: standing.mayAct,
+            configuration: sentence(of: standing, names: names), model: state.quorum.model,
+            isModelAutomatic: state.quorum.isModelAutomatic, isDynamic: state.quorum.isDynamic,
+            secondsUntilStop: state.quorum.secondsUntilStop, votesPresent: quorum.votesPresent, votesNeeded: quorum.votesNeeded,
+            votesTotal: quorum.votesTotal, tolerance: quorum.sentence, warnings: state.quorumWarnings,
+            nodes: state.nodes.values.sorted { $0.id < $1.id }.map { member in
+                .init(
+                    name: member.name, id: member.id, state: member.state, votes: state.votes.nodes[member.id, default: 0],
+                    isPresent: standing.members.contains(member.id), isCoordinator: state.coordinator == member.id,
+                    machines: state.machines(ownedBy: member.id).count)
+            }, witness: witness, index: state.appliedIndex)
+    }
+
+    private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {
+        if let problem = standing.corosyncProblem { return problem }
+        if standing.log.isOpen, !standing.isRingDecided { return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts." }
+        if standing.log.isOpen, !standing.isQuorate { return "Corosync says that this partition has no quorum: machines here are paused." }
+        return standing.log.sentence(names: names)
+    }
+
+    public func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport {
+        let state = try await memberView().state
+        if request.isDynamic != nil || request.secondsUntilStop != nil {
+            try await change(
+                .setQuorumOptions(
+                    isDynamic: request.isDynamic ?? state.quorum.isDynamic,
+                    secondsUntilStop: request.secondsUntilStop ?? state.quorum.secondsUntilStop))
+        }
+        if request.model != nil || request.isModelAutomatic != nil {
+            let isAutomatic = request.isModelAutomatic ?? (request.model == nil && state.quorum.isModelAutomatic)
+            try await change(.setQuorumModel(model: request.model ?? state.quorum.model, isAutomatic: isAutomatic))
+        }
+        return try await clusterStatus()
+    }
+
+    public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
+        guard !request.reason.isEmpty else { throw error(.invalid, "Say why quorum is forced; the history keeps it.") }
+        let view = try await memberView()
+        guard let forming else { throw fixedList }
+        guard !view.standing.members.isEmpty else {
+            throw error(.refused, "Corosync does not run on \(node), so there is no partition to go on with. Start it: apus node start \(node)")
+        }
+        try await forming.engine.force(reason: request.reason, requestedBy: "root on \(node)")
+        return try await clusterStatus()
+    }
+
+    private func change(_ command: ClusterCommand) async throws(APIError) {
+        guard let forming else { throw fixedList }
+        _ = try await forming.engine.propose(command, requestedBy: "root on \(node)")
+    }
+
+    public func events(after: UInt64) async throws(APIError) -> [ClusterEvent] {
+        try await memberView().state.history.filter { $0.id > after }
+    }
+
+    public func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> {
+        let first = try await events(after: after)
+        let (stream, continuation) = AsyncThrowingStream<ClusterEvent, any Error>.makeStream()
+        let task = Task {
+            var last = after
+            var fresh = first
+            while !Task.isCancelled {
+                for event in fresh {
+                    continuation.yield(event)
+                    last = max(last, event.id)
+                }
+                do {
+                    try await Task.sleep(for: .milliseconds(200))
+                    fresh = try await self.events(after: last)
+                } catch { return continuation.finish(throwing: error is CancellationError ? nil : error) }
+            }
+            continuation.finish()
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
+    }
+}
