@@ -29,6 +29,7 @@ public actor MemberRunner: MemberEngine {
     private let logger: Logger
     private var member: ClusterMember?
     private var running: Task<Void, Never>?
+    private var starting: Task<Void, any Error>?
 
     public init(folder: ClusterFolder, ground: Ground, delegate: any MemberDelegate, logger: Logger) {
         self.folder = folder
@@ -39,6 +40,14 @@ public actor MemberRunner: MemberEngine {
 
     public func start(_ record: MemberRecord) async throws(APIError) {
         guard member == nil else { return }
+        // Whoever comes while it is being started waits for the same start: two engines must not open one database.
+        let task = starting ?? Task { try await self.begin(record) }
+        starting = task
+        defer { if starting == task { starting = nil } }
+        do { try await task.value } catch { throw Self.translated(error, "\(record.node) cannot take part in cluster \(record.cluster)") }
+    }
+
+    private func begin(_ record: MemberRecord) async throws(APIError) {
         do {
             try await ground.start(record)
             let image = try Data(contentsOf: URL(filePath: folder.initialImage))
@@ -103,6 +112,8 @@ public actor MemberRunner: MemberEngine {
     }
 
     public func detach() async {
+        // Its own errors were told to whoever started it.
+        _ = await starting?.result
         running?.cancel()
         await running?.value
         running = nil

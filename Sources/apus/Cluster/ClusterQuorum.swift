@@ -97,7 +97,7 @@ struct StartCluster: NodeQuestion {
         let before = try await client.clusterStatus()
         let missing = before.nodes.filter { !$0.isPresent }.map(\.name.rawValue).joined(separator: ", ")
         if !yes {
-            Console.warn("Absent: \(missing.isEmpty ? "none" : missing). They must not run anything while you force quorum here.")
+            Console.complain("Absent: \(missing.isEmpty ? "none" : missing). They must not run anything while you force quorum here.")
             guard Console.confirm("Go on without them?") else { throw CommandFailure(message: "Nothing was changed.") }
         }
         let report = try await client.forceQuorum(ForceQuorumRequest(reason: reason))
