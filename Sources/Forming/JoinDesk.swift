@@ -111,6 +111,8 @@ public actor JoinDesk {
     private func begin(founder: NodeName, cluster: ClusterName, token: TokenBook.ID?) async throws(APIError) -> JoinOffer {
         try requireFree()
         expire()
+        // Of a cluster that the node has left since.
+        if let session, ![.prepared, .pending].contains(session.phase), !session.isBusy { self.session = nil }
         if let session {
             throw error(
                 .busy,
