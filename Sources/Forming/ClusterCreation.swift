@@ -69,7 +69,8 @@ public struct ClusterCreation: Sendable {
             let candidate = try RemoteCandidate(token, founder: node, identity: identity)
             guard candidate.node != node else {
                 throw APIError(
-                    .invalid, "One of the tokens is of \(node), the node that is asked; it needs none. If another node bears this name too, "
+                    .invalid,
+                    "One of the tokens is of \(node), the node that is asked; it needs none. If another node bears this name too, "
                         + "rename it in its node.yaml.")
             }
             guard found.updateValue(candidate, forKey: candidate.node) == nil else {
@@ -175,7 +176,9 @@ public struct ClusterCreation: Sendable {
             var members: [ClusterSeed.Member] = []
             for (index, offer) in offers.enumerated() {
                 let issued = try authority.issueNodeCertificate(node: offer.node.rawValue, addresses: offer.addresses.all, now: now)
-                guard let id = NodeID(rawValue: UInt16(index + 1)) else { preconditionFailure("a cluster has at most \(Self.mostNodes) nodes") }
+                guard let id = NodeID(rawValue: UInt16(index + 1)) else {
+                    preconditionFailure("a cluster has at most \(Self.mostNodes) nodes")
+                }
                 credentials.append(issued)
                 members.append(
                     ClusterSeed.Member(
@@ -183,7 +186,8 @@ public struct ClusterCreation: Sendable {
                         certificate: try issued.api.facts))
             }
             let seed = ClusterSeed(
-                id: UUID(), name: request.name, createdAt: now, requestedBy: nil, members: members, witness: witness, authority: ClusterAuthority(try authority.files()),
+                id: UUID(), name: request.name, createdAt: now, requestedBy: nil, members: members, witness: witness,
+                authority: ClusterAuthority(try authority.files()),
                 corosyncKey: Data(JoinSecret.random(byteCount: 256)))
             return (seed, credentials)
         } catch { throw APIError(.failed, "The keys of cluster \(request.name) cannot be made: \(error)") }
@@ -218,7 +222,9 @@ public struct ClusterCreation: Sendable {
                 do throws(APIError) {
                     let state = try await candidate.state(session: session)
                     last[candidate.node] = state.note ?? state.phase.rawValue
-                    if state.phase == .failed { throw APIError(.failed, "\(candidate.node) did not start: \(state.note ?? "no reason given")") }
+                    if state.phase == .failed {
+                        throw APIError(.failed, "\(candidate.node) did not start: \(state.note ?? "no reason given")")
+                    }
                     guard state.phase == .open else { continue }
                     waiting.removeAll { $0 == candidate.node }
                     await report("\(candidate.node): up")

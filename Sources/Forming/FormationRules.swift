@@ -98,12 +98,16 @@ public enum FormationRules {
                 "\(with) has a second cluster network, \(without) has none. Give each node addresses.cluster2 in its node.yaml, or none.")
         }
         if first.apiPort != offer.apiPort {
-            reasons.append("\(first.node) listens on port \(first.apiPort), \(offer.node) on \(offer.apiPort). Use the same apiPort in both node.yaml.")
+            reasons.append(
+                "\(first.node) listens on port \(first.apiPort), \(offer.node) on \(offer.apiPort). Use the same apiPort in both node.yaml."
+            )
         }
         return reasons
     }
 
-    private static func sameName(_ name: NodeName) -> String { "Two nodes are called \(name). Rename one in its node.yaml and restart apusd there." }
+    private static func sameName(_ name: NodeName) -> String {
+        "Two nodes are called \(name). Rename one in its node.yaml and restart apusd there."
+    }
 
     private static func sameAddress(_ address: String, _ first: NodeName, _ second: NodeName) -> String {
         "\(first) and \(second) both have the address \(address). Correct addresses in the node.yaml of one of them."
@@ -136,7 +140,8 @@ public enum FormationRules {
                 throw Refused([
                     "\(offers.count) nodes need a witness to break a tie, and there is no shared disk that all of them see. "
                         + "Give them a LUN of 64 MiB or more, name a file share with --witness share:/PATH, or accept with --witness none that "
-                        + "the loss of \(offers.count / 2) nodes stops the cluster." + (problems.isEmpty ? "" : " " + problems.joined(separator: " "))
+                        + "the loss of \(offers.count / 2) nodes stops the cluster."
+                        + (problems.isEmpty ? "" : " " + problems.joined(separator: " "))
                 ])
             }
             try check(common, isNamed: false, force)

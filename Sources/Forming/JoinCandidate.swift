@@ -85,7 +85,8 @@ struct RemoteCandidate: JoinCandidate {
     private func asMember<Reply: Sendable>(
         _ call: (NodeClient) async throws(APIError) -> Reply
     ) async throws(APIError) -> Reply {
-        let client = try NodeClient(address: token.address, port: Int(token.port), node: node, identity: identity, connectTimeout: .seconds(3))
+        let client = try NodeClient(
+            address: token.address, port: Int(token.port), node: node, identity: identity, connectTimeout: .seconds(3))
         do throws(APIError) {
             let reply = try await call(client)
             await client.close()

@@ -55,7 +55,8 @@ public actor JoinDesk {
         // A crash after activation: whoever formed the cluster may still take it back.
         if let kept = folder.session(), let member = try? folder.member() {
             session = Session(
-                secret: JoinSecret(digest: Array(kept.digest)), founder: kept.founder, cluster: member.cluster, token: nil, phase: .starting,
+                secret: JoinSecret(digest: Array(kept.digest)), founder: kept.founder, cluster: member.cluster, token: nil,
+                phase: .starting,
                 lastHeard: .now)
         }
     }

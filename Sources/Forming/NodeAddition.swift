@@ -76,15 +76,30 @@ public struct NodeAddition: Sendable {
         added = id
         await report("\(offer.node): is in the configuration, without a vote yet")
 
+        try await waitUntilSettled()
         guard let after = await engine.configuration() else { throw APIError(.failed, "The configuration is not known any more.") }
         let bundle = MembershipBundle(
             clusterID: member.clusterID, cluster: member.cluster, node: offer.node, nodeID: id,
-            nodes: after.nodes.values.sorted { $0.id < $1.id }.map(\.address), api: .init(credentials.api), stream: .init(credentials.stream),
+            nodes: after.nodes.values.sorted { $0.id < $1.id }.map(\.address), api: .init(credentials.api),
+            stream: .init(credentials.stream),
             corosyncKey: try corosyncKey(), corosyncConfiguration: try engine.corosyncConfiguration(of: after), image: Data())
         try await candidate.deliver(bundle, session: offer.session)
         try await candidate.activate(session: offer.session)
         await report("\(offer.node): is a member, catching up")
         try await waitUntilUp(id, session: offer.session, report)
+    }
+
+    /// The number of nodes may change the quorum model and the votes, and with them corosync.conf. A Corosync that starts with an older
+    /// version than the others' ends itself, so the newcomer gets the file only when it has stopped changing.
+    private func waitUntilSettled() async throws {
+        let end = ContinuousClock.now + .seconds(20)
+        var last = await engine.configuration()?.membershipVersion
+        var since = ContinuousClock.now
+        while ContinuousClock.now - since < .seconds(3), ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(200))
+            let version = await engine.configuration()?.membershipVersion
+            if version != last { (last, since) = (version, .now) }
+        }
     }
 
     private func corosyncKey() throws(APIError) -> Data {
@@ -131,7 +146,8 @@ public struct NodeAddition: Sendable {
         }
         if let added {
             do {
-                try await NodeRemoval(node: added, name: node, engine: engine, requestedBy: requestedBy, wasForced: !leftovers.isEmpty).run()
+                try await NodeRemoval(node: added, name: node, engine: engine, requestedBy: requestedBy, wasForced: !leftovers.isEmpty)
+                    .run()
             } catch { leftovers.append("\(node) is still in the configuration: \(error) Remove it with: apus node evict \(node) --force") }
         }
         return leftovers

@@ -13,7 +13,9 @@ public struct LabBuilder: Sendable {
     ///   - startsService: Whether every node runs `apusd`; without it the nodes are bare hosts.
     ///   - nodesAreFree: Nodes belong to no cluster at first, as on new hosts; without it each has the list of all in its node.yaml.
     ///   - serviceSeconds: How long `apusd` may take to answer.
-    public init(_ description: LabDescription, tools: LabTools, startsService: Bool = true, nodesAreFree: Bool = false, serviceSeconds: Int = 30) {
+    public init(
+        _ description: LabDescription, tools: LabTools, startsService: Bool = true, nodesAreFree: Bool = false, serviceSeconds: Int = 30
+    ) {
         self.description = description
         self.tools = tools
         self.startsService = startsService

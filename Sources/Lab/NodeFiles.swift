@@ -60,7 +60,8 @@ struct NodeFiles: Sendable {
     private func settings(of node: LabNode) -> NodeSettings {
         NodeSettings(
             node: node.name,
-            addresses: LocalAddresses(cluster: node.address(on: .cluster) ?? "", migration: node.address(on: .migration) ?? ""), san: san(of: node))
+            addresses: LocalAddresses(cluster: node.address(on: .cluster) ?? "", migration: node.address(on: .migration) ?? ""),
+            san: san(of: node))
     }
 
     private func san(of node: LabNode) -> SANConfiguration {

@@ -128,7 +128,9 @@ extension CertificateAuthority {
             guard parsed.certificate.publicKey == Certificate.PublicKey(parsed.key.publicKey) else {
                 throw .keyDoesNotMatch(certificate: place, key: place)
             }
-            guard parsed.certificate.isAuthority, parsed.certificate.isSigned(by: parsed.certificate) else { throw .notAnAuthority(path: place) }
+            guard parsed.certificate.isAuthority, parsed.certificate.isSigned(by: parsed.certificate) else {
+                throw .notAnAuthority(path: place)
+            }
             try parsed.certificate.checkValidity(at: now, path: place)
             return parsed
         }

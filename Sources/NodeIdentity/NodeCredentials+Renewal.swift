@@ -25,7 +25,9 @@ extension NodeCredentials {
         let others = ((try? FileManager.default.contentsOfDirectory(atPath: String(place))) ?? [])
             .filter { $0.hasPrefix(name + ".") && $0 != target }
         for other in others {
-            do { try FileManager.default.removeItem(atPath: place + other) } catch { throw .unwritable(path: place + other, reason: "\(error)") }
+            do { try FileManager.default.removeItem(atPath: place + other) } catch {
+                throw .unwritable(path: place + other, reason: "\(error)")
+            }
         }
     }
 }

@@ -41,7 +41,8 @@ struct CreationTests {
         var made: [String] = []
         for node in nodes.dropFirst() { made.append(try await node.token()) }
         let request = CreateClusterRequest(
-            name: ClusterName(unchecked: "prod"), nodes: try (names ?? []).map { try NodeName($0) }, tokens: tokens ?? made, witness: witness)
+            name: ClusterName(unchecked: "prod"), nodes: try (names ?? []).map { try NodeName($0) }, tokens: tokens ?? made,
+            witness: witness)
         var limits = ClusterCreation.Limits()
         limits.opening = opening
         limits.poll = .milliseconds(20)
@@ -200,7 +201,8 @@ struct CreationTests {
             .issueNodeCertificate(node: node.rawValue, addresses: ["127.0.0.1"], now: Date())
         return MembershipBundle(
             clusterID: UUID(), cluster: JoinTests.prod, node: node, nodeID: try #require(NodeID(rawValue: 2)),
-            nodes: [NodeAddress(name: node, cluster: "127.0.0.1", migration: "127.0.0.1")], api: .init(issued.api), stream: .init(issued.stream),
+            nodes: [NodeAddress(name: node, cluster: "127.0.0.1", migration: "127.0.0.1")], api: .init(issued.api),
+            stream: .init(issued.stream),
             corosyncKey: Data(repeating: 1, count: 256), corosyncConfiguration: "totem {}", image: Data("{}".utf8))
     }
 }

@@ -12,7 +12,8 @@ struct FormationRulesTests {
     ) -> FormationRules.Answer {
         let name = NodeName(unchecked: "n\(number)")
         var offer = JoinOffer(
-            session: Data(), node: name, addresses: NodeAddresses(rings: ["10.71.0.\(number)"], migration: "10.73.0.\(number)"), apiPort: 7_060,
+            session: Data(), node: name, addresses: NodeAddresses(rings: ["10.71.0.\(number)"], migration: "10.73.0.\(number)"),
+            apiPort: 7_060,
             corosyncVersion: "3.1.7", now: Date(), facts: TestNode.facts(name),
             disks: [TestNode.disk("b", lun: 2), TestNode.disk("a", lun: 1)], diskProblem: nil)
         change(&offer)

@@ -30,7 +30,8 @@ struct CallTests {
         #expect(try await client.joinState(order) == Samples.joinState)
         try await client.abortJoin(order)
         return [
-            token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation, delivery,
+            token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation,
+            delivery,
             order, order, order,
         ]
     }

@@ -69,7 +69,9 @@ actor FakeNode: NodeOperations {
 
     func membership() async throws(APIError) -> Membership { try await answer(Samples.membership) }
     func makeToken(_ request: TokenRequest) async throws(APIError) -> TokenReply { try await answer(Samples.tokenReply, request) }
-    func createCluster(_ request: CreateClusterRequest) async throws(APIError) -> ClusterChange { try await answer(Samples.change, request) }
+    func createCluster(_ request: CreateClusterRequest) async throws(APIError) -> ClusterChange {
+        try await answer(Samples.change, request)
+    }
     func addNode(_ request: AddNodeRequest) async throws(APIError) -> ClusterChange { try await answer(Samples.change, request) }
     func evictNode(_ node: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {
         try await answer(Samples.change, request)

@@ -92,16 +92,19 @@ enum Samples {
     static let files = MembershipBundle.CertificateFiles(authority: "A", certificate: "C", key: "K")
     static let bundle = NodeID(rawValue: 1).map {
         MembershipBundle(
-            clusterID: id, cluster: prod, node: n1, nodeID: $0, nodes: [NodeAddress(name: n1, cluster: "10.71.0.1", migration: "10.73.0.1")],
+            clusterID: id, cluster: prod, node: n1, nodeID: $0,
+            nodes: [NodeAddress(name: n1, cluster: "10.71.0.1", migration: "10.73.0.1")],
             api: files, stream: files, corosyncKey: Data([9]), corosyncConfiguration: "totem {}", image: Data("{}".utf8))
     }
     static let joinState = JoinState(phase: .starting, note: "Corosync runs.")
-    private static let forming: [any Described] = [
-        membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc"),
-        ForceRequest(force: true), DestroyClusterRequest(name: prod, localOnly: true, force: true),
-        JoinPreparation(secret: Data([7]), founder: n1, cluster: prod), joinOffer, JoinOrder(session: Data([1])), joinState,
-        MemberOrder(action: .leave, clusterID: id, force: true), WitnessChoice.auto, WitnessChoice.none, WitnessChoice.share("/mnt/witness"),
-    ] + (bundle.map { [$0, MembershipDelivery(session: Data([1]), bundle: $0)] } ?? []) as [any Described]
+    private static let forming: [any Described] =
+        [
+            membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc"),
+            ForceRequest(force: true), DestroyClusterRequest(name: prod, localOnly: true, force: true),
+            JoinPreparation(secret: Data([7]), founder: n1, cluster: prod), joinOffer, JoinOrder(session: Data([1])), joinState,
+            MemberOrder(action: .leave, clusterID: id, force: true), WitnessChoice.auto, WitnessChoice.none,
+            WitnessChoice.share("/mnt/witness"),
+        ] + (bundle.map { [$0, MembershipDelivery(session: Data([1]), bundle: $0)] } ?? []) as [any Described]
 
     /// A value for every place in the table that takes or gives one, and every case of the enums that have them.
     static let all: [any Described] =

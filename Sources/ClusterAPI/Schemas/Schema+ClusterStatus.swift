@@ -21,7 +21,8 @@ extension ClusterStatusReport.WitnessLine: Described {
     public static var schema: Schema {
         .object([
             .init("description", .text()), Schema.property("condition", WitnessStatus.Condition.self), .init("votes", .integer(minimum: 0)),
-            Schema.property("holder", NodeName.self, optional: true, "as the asked node read last"), .init("problem", .text(), optional: true),
+            Schema.property("holder", NodeName.self, optional: true, "as the asked node read last"),
+            .init("problem", .text(), optional: true),
         ])
     }
     public static var schemaName: String? { "ClusterWitnessLine" }
@@ -62,7 +63,8 @@ extension ClusterEvent.Severity: Described {
 extension ClusterEvent: Described {
     public static var schema: Schema {
         .object([
-            .init("id", .integer(minimum: 1)), .init("time", .integer(minimum: nil), "milliseconds since 1970, by the clock of the node that told it"),
+            .init("id", .integer(minimum: 1)),
+            .init("time", .integer(minimum: nil), "milliseconds since 1970, by the clock of the node that told it"),
             Schema.property("node", NodeID.self, optional: true), Schema.property("kind", ClusterEvent.Kind.self),
             Schema.property("severity", ClusterEvent.Severity.self), .init("cause", .text(), optional: true), .init("sentence", .text()),
         ])

@@ -33,7 +33,8 @@ public struct NodeSettings: Hashable, Sendable, Codable {
     /// Written by hand, so that a file need only say what differs from the defaults.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        let defaults = NodeSettings(node: try container.decode(NodeName.self, forKey: .node), addresses: LocalAddresses(cluster: "", migration: ""))
+        let defaults = NodeSettings(
+            node: try container.decode(NodeName.self, forKey: .node), addresses: LocalAddresses(cluster: "", migration: ""))
         node = defaults.node
         addresses = try container.decode(LocalAddresses.self, forKey: .addresses)
         apiPort = try container.decodeIfPresent(Int.self, forKey: .apiPort) ?? defaults.apiPort

@@ -88,7 +88,8 @@ extension NodeService {
             try await forming.engine.propose(
                 .recordCertificate(
                     certificate: IssuedCertificate(
-                        facts: try issued.api.facts, subject: node.rawValue, node: member.nodeID, issuedAt: WallTime(now))), requestedBy: nil)
+                        facts: try issued.api.facts, subject: node.rawValue, node: member.nodeID, issuedAt: WallTime(now))),
+                requestedBy: nil)
             try issued.writeReplaceable(to: folder, machineGroup: host.machineUser.groupID)
             try forming.shown.showMember(folder: folder, isRenewal: true)
             try peers.renew()

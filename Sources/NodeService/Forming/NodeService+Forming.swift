@@ -70,7 +70,8 @@ extension NodeService: FormingOperations {
     public func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> {
         guard let forming else { throw fixedList }
         guard let stream = await forming.book.follow(id) else {
-            throw error(.notFound, "\(node) knows no change \(id). It was ordered at another node, or the node service was restarted since.")
+            throw error(
+                .notFound, "\(node) knows no change \(id). It was ordered at another node, or the node service was restarted since.")
         }
         return stream
     }

@@ -16,7 +16,8 @@ extension NodeService: JoiningHost {
         do { disks = try await self.disks() } catch { diskProblem = error.message }
         return JoinOffer(
             session: Data(), node: node, addresses: forming.settings.addresses.shared, apiPort: configuration.apiPort,
-            corosyncVersion: await CorosyncVersion.installed(), now: Date(), facts: try await facts(), disks: disks, diskProblem: diskProblem)
+            corosyncVersion: await CorosyncVersion.installed(), now: Date(), facts: try await facts(), disks: disks,
+            diskProblem: diskProblem)
     }
 
     public func becomeMember(_ record: MemberRecord) async throws(APIError) {
@@ -62,7 +63,9 @@ extension NodeService: JoiningHost {
                     engineRuns = true
                     complaint = nil
                 } catch {
-                    if error.message != complaint { logger.error("the cluster cannot be joined; trying again", metadata: ["reason": "\(error)"]) }
+                    if error.message != complaint {
+                        logger.error("the cluster cannot be joined; trying again", metadata: ["reason": "\(error)"])
+                    }
                     complaint = error.message
                 }
             }
@@ -110,7 +113,8 @@ enum CorosyncVersion {
     /// - Returns: For instance `3.1.7`; nil when there is none.
     static func installed() async -> String? {
         let run = try? await Subprocess.run(
-            .name("timeout"), arguments: ["--kill-after=2", "5", "corosync", "-v"], input: .none, output: .string(limit: 4_096), error: .discarded)
+            .name("timeout"), arguments: ["--kill-after=2", "5", "corosync", "-v"], input: .none, output: .string(limit: 4_096),
+            error: .discarded)
         // Corosync Cluster Engine, version '3.1.7'
         return run?.standardOutput.split(separator: "'").dropFirst().first.map(String.init)
     }

@@ -117,7 +117,9 @@ extension NodeService {
         }
         guard let forming, let state = await forming.engine.configuration() else {
             throw error(
-                .refused, "\(node) does not know the configuration of cluster \(member.cluster) now. Ask another node, or make each a free one with --local.")
+                .refused,
+                "\(node) does not know the configuration of cluster \(member.cluster) now. Ask another node, or make each a free one with --local."
+            )
         }
         let others = state.nodes.values.map(\.name).filter { $0 != node }.sorted()
         let (engine, storage, by) = (forming.engine, self.storage, requester)

@@ -35,7 +35,8 @@ struct CreateCluster: NodeQuestion {
     @Argument(help: "How the cluster will be called.", transform: parseClusterName) var name: ClusterName
     @Option(help: ArgumentHelp("Every node of it, this one included.", valueName: "n1,n2,..."), transform: parseNodeNames)
     var nodes: [NodeName] = []
-    @Option(name: .customLong("token"), help: ArgumentHelp("What `apus node token` printed on another node; once for each.", valueName: "word"))
+    @Option(
+        name: .customLong("token"), help: ArgumentHelp("What `apus node token` printed on another node; once for each.", valueName: "word"))
     var tokens: [String] = []
     @Option(help: ArgumentHelp("auto, disk:ID, share:PATH or none.", valueName: "witness"), transform: parseWitness)
     var witness = WitnessChoice.auto

@@ -54,9 +54,12 @@ struct ClusterQuorum: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func validate() throws {
-            guard model != nil || dynamic != nil || stopAfter != nil else { throw ValidationError("Say what to change: --model, --dynamic or --stop-after.") }
+            guard model != nil || dynamic != nil || stopAfter != nil else {
+                throw ValidationError("Say what to change: --model, --dynamic or --stop-after.")
+            }
             if let model, model != "auto", QuorumModel(rawValue: model) == nil {
-                throw ValidationError("\"\(model)\" is no model. Use auto, \(QuorumModel.allCases.map(\.rawValue).joined(separator: ", ")).")
+                throw ValidationError(
+                    "\"\(model)\" is no model. Use auto, \(QuorumModel.allCases.map(\.rawValue).joined(separator: ", ")).")
             }
             if let dynamic, dynamic != "on", dynamic != "off" { throw ValidationError("--dynamic takes on or off, not \"\(dynamic)\".") }
         }
@@ -89,7 +92,8 @@ struct StartCluster: NodeQuestion {
 
     func validate() throws {
         guard forceQuorum else {
-            throw ValidationError("A cluster starts by itself as soon as a majority of its votes is there. To go on without: --force-quorum.")
+            throw ValidationError(
+                "A cluster starts by itself as soon as a majority of its votes is there. To go on without: --force-quorum.")
         }
     }
 
@@ -124,7 +128,11 @@ enum ClusterText {
         ]
         if let witness = report.witness {
             let holder = witness.holder.map { "held by \($0)" } ?? "held by nobody"
-            pairs.append(("Witness", "\(witness.description), \(witness.condition.rawValue), \(witness.votes == 1 ? "1 vote" : "\(witness.votes) votes"), \(holder)"))
+            pairs.append(
+                (
+                    "Witness",
+                    "\(witness.description), \(witness.condition.rawValue), \(witness.votes == 1 ? "1 vote" : "\(witness.votes) votes"), \(holder)"
+                ))
             pairs.append(("", witness.problem))
         }
         pairs.append(("Without", "machines are paused at once and stopped after \(report.secondsUntilStop) s"))

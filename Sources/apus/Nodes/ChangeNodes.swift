@@ -16,7 +16,8 @@ struct NodeToken: NodeQuestion {
               apus node token --valid 10m
               apus cluster create prod --nodes n1,n2 --token $(ssh n2 apus node token)
             """)
-    @Option(name: .customLong("valid"), help: ArgumentHelp("How long it may be used: 1m to 24h.", valueName: "time"), transform: parseLifetime)
+    @Option(
+        name: .customLong("valid"), help: ArgumentHelp("How long it may be used: 1m to 24h.", valueName: "time"), transform: parseLifetime)
     var lifetime = 3_600
     @OptionGroup var connection: ConnectionOptions
 
@@ -26,7 +27,8 @@ struct NodeToken: NodeQuestion {
         try show(reply) { reply.token }
         if !connection.json {
             Console.progress(
-                "Lets \(reply.node) at \(reply.address):\(reply.port) be taken into a cluster once, until \(APICoding.text(of: reply.expires)).\n")
+                "Lets \(reply.node) at \(reply.address):\(reply.port) be taken into a cluster once, until \(APICoding.text(of: reply.expires)).\n"
+            )
         }
     }
 }
