@@ -109,6 +109,7 @@ public struct Scenario: Sendable {
         case "power off": return .powerOff(id)
         case "power on", "start": return .powerOn(id)
         case "stop": return .stop(id)
+        case "service killed": return .killService(id)
         case "SAN cut": return .cutSAN(id)
         case "SAN restored": return .restoreSAN(id)
         case "force quorum": return .forceQuorum(id)

@@ -55,10 +55,13 @@ struct ScenarioNode: Sendable {
 
     /// Forgets what does not survive a loss of power.
     mutating func losePower() {
+        loseService()
         isPowered = false
+        machines = [:]
+    }
+    mutating func loseService() {
         isServing = false
         isStopping = false
-        machines = [:]
         openEpoch = nil
         isRingDecided = false
         isVotequorumQuorate = false

@@ -53,7 +53,7 @@ public enum ScenarioStorm {
 
     private static func act(_ random: inout SeededGenerator, _ nodes: [NodeID], hasWitness: Bool) -> ScenarioAct? {
         guard let node = random.pick(nodes) else { return nil }
-        switch random.below(12) {
+        switch random.below(13) {
         case 0, 1: return .powerOff(node)
         case 2, 3, 4: return .powerOn(node)
         case 5: return .stop(node)
@@ -62,7 +62,8 @@ public enum ScenarioStorm {
             let side = nodes.filter { _ in random.chance(500) }
             return .cutLinks([side, nodes.filter { !side.contains($0) }])
         case 8, 9: return .restoreLinks
-        case 10: return hasWitness ? .witness(isReachable: random.chance(600)) : nil
+        case 10: return .killService(node)
+        case 11: return hasWitness ? .witness(isReachable: random.chance(600)) : nil
         default: return .change("change \(random.next())", node)
         }
     }

@@ -17,8 +17,13 @@ extension ScenarioWorld {
         for (id, node) in state(of: ring).nodes.sorted(by: { $0.key < $1.key }) {
             let isHere = ring.contains(id)
             if isHere, node.presence != .up, nodes[id]?.isStopping == false {
-                // It may write again only once it has stopped what it no longer owns.
-                guard nodes[id]?.machines.isEmpty == true || !fenced.contains(id) else { continue }
+                // It may write again only once everything that runs there is still its own.
+                let current = state(of: ring)
+                let isInOrder =
+                    nodes[id]?.machines.values.allSatisfy {
+                        current.machines[$0.name]?.owner == id && current.machines[$0.name]?.epoch == $0.epoch
+                    } ?? true
+                guard isInOrder || !fenced.contains(id) else { continue }
                 if propose(.nodeUp(node: id), on: ring) { fenced.remove(id) }
             } else if !isHere, node.presence == .up {
                 if propose(.nodeDown(node: id, presence: .lost, reason: "it does not answer"), on: ring) { lostAt[id] = now }

@@ -7,6 +7,8 @@ public enum ScenarioAct: Hashable, Sendable {
     /// Also the start of a node that was stopped.
     case powerOn(NodeID)
     case stop(NodeID)
+    /// Corosync and the node service die; the machines run on, and nobody is there to pause them.
+    case killService(NodeID)
     case cutSAN(NodeID)
     case restoreSAN(NodeID)
     /// Each list hears itself only; nodes that are in none hear each other.
@@ -34,6 +36,7 @@ extension ScenarioWorld {
             guard let node = nodes[id], node.isServing else { return }
             // Without quorum there is nobody to say good-bye to.
             if node.isOpen { nodes[id]?.isStopping = true } else { nodes[id]?.losePower() }
+        case .killService(let id): nodes[id]?.loseService()
         case .cutSAN(let id): nodes[id]?.isCutFromSAN = true
         case .restoreSAN(let id): nodes[id]?.isCutFromSAN = false
         case .cutLinks(let parts):
@@ -91,10 +94,12 @@ extension ScenarioWorld {
         return QuorumStanding(of: node?.replica.state ?? ClusterState(), present: ring, witnessHolder: witnessHolder(in: ring))
     }
 
-    /// "runs on n1", "is paused on n2", both joined by "and", or "is nowhere".
+    /// "runs on n1", "is paused on n2", "is fenced off on n3" (it runs and cannot write), joined by "and"; or "is nowhere".
     public func whereabouts(of name: VMName) -> String {
         let found = nodes.values.sorted { $0.id < $1.id }.compactMap { node in
-            node.machines[name].map { ($0.execution == .running ? "runs" : "is paused") + " on n\(node.id)" }
+            node.machines[name].map {
+                ($0.execution != .running ? "is paused" : fenced.contains(node.id) ? "is fenced off" : "runs") + " on n\(node.id)"
+            }
         }
         return found.isEmpty ? "is nowhere" : found.joined(separator: " and ")
     }
