@@ -98,14 +98,14 @@ extension ConfigurationLog {
         guard current.next == nil, !isOrdered, !appendInFlight || orderedVotesVersion == nil else { return .votesInProgress }
         guard votes.version == current.inForce.version &+ 1 else { return .votesOutOfDate }
         if current.inForce.witness > 0, votes.witness > 0, votes.witnessID != current.inForce.witnessID { return .twoWitnesses }
-        guard votes.nodes.values.allSatisfy({ 0...1000 ~= $0 }), 0...1000 ~= votes.witness, votes.total > 0,
-            LogSession.lacking(
-                [votes], nodes: session.acknowledged.keys, witnessID: witnessIsUsable ? session.witness?.report.witnessID : nil) == nil
+        // A witness in the hands of a node that is no member any more cannot be written.
+        let witness = session.witness.flatMap { votes.nodes[$0.holder] != nil ? $0.report.witnessID : nil }
+        let following = session.acknowledged.keys.filter { votes.nodes[$0] != nil }
+        guard votes.nodes.values.allSatisfy({ 0...1000 ~= $0 }), 0...1000 ~= votes.witness, votes.total > 0, !following.isEmpty,
+            LogSession.lacking([votes], nodes: following, witnessID: witness) == nil
         else { return .votesWithoutMajority }
         return nil
     }
-    /// A witness that this session's holder told of: it can be written.
-    private var witnessIsUsable: Bool { session?.witness != nil }
 
     /// Sends the next entries, one message at a time: what comes in meanwhile goes together into the next one.
     mutating func orderNext() {

@@ -19,6 +19,9 @@ extension ConfigurationLog {
             return session.isOpen ? .open(epoch: begin.epoch, leader: begin.leader, behind: !follows) : .opening(epoch: begin.epoch)
         }
         guard let best = session.best else { return .empty }
+        if let table = best.replica.tables.last, best.replica.tables.allSatisfy({ $0.nodes[me] == nil }) {
+            return .turnedAway(tableVersion: table.version)
+        }
         if let epoch = session.lineageElsewhere { return .forcedElsewhere(epoch: epoch) }
         let counting = session.hellos.filter(\.value.replica.counts).keys.sorted()
         let witnessID = session.witness.flatMap { $0.report.replica.counts ? $0.report.witnessID : nil }
