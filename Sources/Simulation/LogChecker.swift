@@ -56,7 +56,9 @@ public struct LogChecker: Sendable {
                     lineages[key]?.committedIn.append((epoch, entry.index))
                 }
             }
-            if known != entry.chain { fail("node \(node) commits another entry \(entry.index) in epoch \(epoch) than was committed before") }
+            if known != entry.chain {
+                fail("node \(node) commits another entry \(entry.index) in epoch \(epoch) than was committed before")
+            }
         }
     }
 

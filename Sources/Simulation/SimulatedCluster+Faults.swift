@@ -94,7 +94,9 @@ extension SimulatedCluster {
         guard nodes[place].isUp, !nodes[place].isRunning else { return }
         let member = GroupMember(node: nodes[place].id, process: nextProcess)
         nextProcess += 1
-        if isTraced { note("\(nodes[place].id) starts process \(member.process) from \(String(describing: nodes[place].disk.image?.position))") }
+        if isTraced {
+            note("\(nodes[place].id) starts process \(member.process) from \(String(describing: nodes[place].disk.image?.position))")
+        }
         nodes[place].member = member
         nodes[place].isHung = false
         nodes[place].inbox.clear()
@@ -126,13 +128,17 @@ extension SimulatedCluster {
         guard let member = nodes[place].member, nodes[place].isRunning else { return }
         if isTraced { note("\(nodes[place].id) is killed") }
         let ring = ringOf[place]
-        while random.chance(500), let message = nodes[place].outbox.next() { rings[ring].order(.message(member, message), from: member.node) }
+        while random.chance(500), let message = nodes[place].outbox.next() {
+            rings[ring].order(.message(member, message), from: member.node)
+        }
         stopProcess(place)
         rings[ring].group.removeAll { $0 == member }
         rings[ring].order(.group(rings[ring].group), from: member.node)
     }
     private mutating func stopProcess(_ place: Int) {
-        if let pending = nodes[place].disk.pending, random.chance(500), !nodes[place].disk.isFull { makeDurable(pending.changes, on: place) }
+        if let pending = nodes[place].disk.pending, random.chance(500), !nodes[place].disk.isFull {
+            makeDurable(pending.changes, on: place)
+        }
         nodes[place].disk.pending = nil
         nodes[place].log = nil
         nodes[place].member = nil
@@ -164,7 +170,9 @@ extension SimulatedCluster {
 
     private mutating func loseMemory(_ place: Int) {
         // One at a time: with two there may be nobody who remembers.
-        guard !nodes[place].isRunning, nodes.count > (witness == nil ? 2 : 1), nodes.indices.allSatisfy({ $0 == place || nodes[$0].disk.image != nil }) else { return }
+        guard !nodes[place].isRunning, nodes.count > (witness == nil ? 2 : 1),
+            nodes.indices.allSatisfy({ $0 == place || nodes[$0].disk.image != nil })
+        else { return }
         if isTraced { note("\(nodes[place].id) loses its database") }
         nodes[place].disk.image = nil
     }

@@ -185,7 +185,9 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         case .committed(let entries): apply(entries, on: place)
         case .answer(let request, let result): answered(request, result, on: place)
         case .takeSnapshot(let index):
-            if nodes[place].state.index == index { nodes[place].inbox.add(.event(.snapshotReady(state: nodes[place].state.snapshot, index: index))) }
+            if nodes[place].state.index == index {
+                nodes[place].inbox.add(.event(.snapshotReady(state: nodes[place].state.snapshot, index: index)))
+            }
         case .dropped(let entries, let acknowledged):
             if acknowledged > 0, !plan.isForced {
                 fail("node \(nodes[place].id) drops \(acknowledged) acknowledged of \(entries.count) entries")
@@ -263,7 +265,9 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         return table
     }
 
-    static func brief(_ value: Any) -> String { String(String(describing: value).replacing("ClusterModel.", with: "").replacing("ClusterRules.", with: "").prefix(700)) }
+    static func brief(_ value: Any) -> String {
+        String(String(describing: value).replacing("ClusterModel.", with: "").replacing("ClusterRules.", with: "").prefix(700))
+    }
 }
 
 extension LogEvent {

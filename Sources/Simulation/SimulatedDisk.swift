@@ -25,7 +25,8 @@ public struct SimulatedDisk: Sendable {
             }
             guard new.position.adopted >= old.position.promised else { return "adopts \(new.position) after \(old.position)" }
             if case .adopt = change, new.snapshotIndex <= old.committed {
-                guard new.position.lastIndex >= old.committed, Self.chain(of: old.committed, in: new) == Self.chain(of: old.committed, in: old)
+                guard new.position.lastIndex >= old.committed,
+                    Self.chain(of: old.committed, in: new) == Self.chain(of: old.committed, in: old)
                 else { return "adopts \(new.position) without what was committed up to \(old.committed)" }
             }
             image = new

@@ -87,13 +87,15 @@ extension ReplicaImage {
     /// - Parameter state: The owner's state before the first entry.
     public static func founding(votes: VoteTable, state: [UInt8]) -> ReplicaImage {
         ReplicaImage(
-            position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: LogSnapshot(state: state).encoded(), snapshotIndex: 0,
+            position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: LogSnapshot(state: state).encoded(),
+            snapshotIndex: 0,
             snapshotChain: 0, snapshotVotes: votes, entries: [])
     }
 
     /// Whether each entry follows the one before, up to the position.
     var isConsistent: Bool {
-        guard snapshotIndex <= committed, committed <= position.lastIndex, UInt64(entries.count) == position.lastIndex - snapshotIndex else {
+        guard snapshotIndex <= committed, committed <= position.lastIndex, UInt64(entries.count) == position.lastIndex - snapshotIndex
+        else {
             return false
         }
         var (index, chain) = (snapshotIndex, snapshotChain)

@@ -1,6 +1,7 @@
 import ClusterModel
-@testable import ClusterRules
 import Testing
+
+@testable import ClusterRules
 
 private let n1 = NodeID(rawValue: 1).unsafelyUnwrapped
 private let n2 = NodeID(rawValue: 2).unsafelyUnwrapped
