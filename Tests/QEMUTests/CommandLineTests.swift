@@ -1,7 +1,8 @@
 import ClusterModel
 import Foundation
-import QEMU
 import Testing
+
+@testable import QEMU
 
 /// Definitions and settings that the tests of this target share.
 enum Sample {
@@ -88,8 +89,8 @@ struct CommandLineTests {
                 -accel tcg,thread=multi,tb-size=256
                 -cpu Nehalem,enforce
                 -smp cpus=2,sockets=1,cores=2,threads=1
-                -m size=64M
-                -object {"qom-type":"memory-backend-ram","id":"pc.ram","size":67108864}
+                -m size=65472K
+                -object {"qom-type":"memory-backend-ram","id":"pc.ram","size":67043328}
                 -rtc base=utc
                 -boot strict=on,menu=off
                 -object {"qom-type":"rng-builtin","id":"entropy"}
@@ -166,6 +167,24 @@ struct CommandLineTests {
             #expect(addresses.count == devices.count - 1)
         }
         #expect(addresses.count == (machineType.contains("q35") ? 2 * (1 + 8 + 16) + 1 : 1 + 1 + 8 + 16))
+    }
+
+    @Test(
+        "Memory under TCG never has a size that QEMU tracks in the quick way",
+        arguments: [16, 64, 255, 256, 3_071, 8_192, 983_040])
+    func memorySize(mebibytes: Int) throws {
+        let whole = UInt64(mebibytes) << 20
+        let memory = GuestMemory(mebibytes: mebibytes, acceleration: .tcg)
+        #expect(memory.byteCount % GuestMemory.quickSyncByteCount != 0 && memory.byteCount < whole)
+        // QEMU rounds `-m` up to 8 KiB (vl.c), and the backend must have the same size.
+        #expect(memory.byteCount % 8_192 == 0 && memory.text == "\(memory.byteCount / 1_024)K")
+        let kvm = GuestMemory(mebibytes: mebibytes, acceleration: .kvm)
+        #expect(kvm.byteCount == whole && kvm.text == "\(mebibytes)M")
+    }
+
+    @Test("A memory size that no number holds is no trap", arguments: [Int.min, -1, 0, .max])
+    func hostileMemorySize(mebibytes: Int) throws {
+        for acceleration in [Acceleration.tcg, .kvm] { _ = GuestMemory(mebibytes: mebibytes, acceleration: acceleration).text }
     }
 
     @Test("Hostile text stays inside its option")

@@ -33,9 +33,7 @@ actor IncomingMachine {
         // No announcement before the machine runs: it would draw frames here that QEMU drops.
         try await monitor.execute(
             .migrateSetParameters(
-                QMPMigrationParameters(
-                    tlsCredentials: MigrationSetup.credentials, multifdChannels: offer.multifdChannels > 0 ? offer.multifdChannels : nil,
-                    announceRounds: 0)))
+                QMPMigrationParameters(tlsCredentials: MigrationSetup.credentials, announceRounds: 0)))
         try openAdapters()
         try await monitor.execute(.migrateIncoming(at: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
         let ready = IncomingReady(address: address, port: try await port())

@@ -7,8 +7,6 @@ import QMP
 
 /// The source QEMU's side of a memory transfer: which knobs are turned, and in which order QEMU wants them.
 struct QEMUTransfer: Sendable {
-    /// Channels beside the main one. Measured on two cores: two keep a TLS stream and a page scan busy, more only compete.
-    static let multifdChannels = 2
     /// QEMU's default cap is 128 MiB/s (migration.json, `max-bandwidth`); without a cap of the operator's we mean none.
     private static let noCap: UInt64 = 1 << 40
 
@@ -28,8 +26,7 @@ struct QEMUTransfer: Sendable {
                 QMPMigrationParameters(
                     downtimeLimitMilliseconds: UInt64(allowedBlackout.milliseconds),
                     maxBandwidthBytesPerSecond: order.bandwidthBitsPerSecond.map { max($0 / 8, 1) } ?? Self.noCap,
-                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue,
-                    multifdChannels: order.postCopy ? nil : Self.multifdChannels, throttleTriggerThresholdPercent: 100)))
+                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue, throttleTriggerThresholdPercent: 100)))
         try await monitor.execute(.migrate(to: "tcp:\(ready.hostAndPort)"))
     }
 
@@ -46,7 +43,7 @@ struct QEMUTransfer: Sendable {
     func startPostCopy() async throws { try await monitor.execute(.migrateStartPostcopy) }
     func continueSwitchover() async throws { try await monitor.execute(.migrateContinue()) }
 
-    /// Cancels, and tears down connections that hang: a peer that takes nothing keeps QEMU's other channels from ending otherwise.
+    /// Cancels, and tears down a connection that hangs.
     ///
     /// - Parameter isSwitchingOver: Whether the state of the devices is being sent. QEMU's main loop waits for that, and would carry out a
     ///   cancellation only when it is over. A broken connection makes QEMU take back its disks and resume the guest by itself.
@@ -105,7 +102,9 @@ struct QEMUTransfer: Sendable {
 enum MigrationSetup {
     static let credentials = "migration-tls"
 
-    /// - Parameter postCopy: Excludes multifd, which QEMU 7.2 does not combine with it.
+    /// One connection carries all. With multifd, QEMU 7.2 does not always survive that its connections are torn down: its migration thread
+    /// waits for a channel that has ended, and refuses every later migration with "duplicate yank instance"
+    /// (Docs/decisions/tls-for-memory-streams.md).
     static func capabilities(postCopy: Bool, autoConverge: Bool) -> [QMPMigrationCapability: Bool] {
         [
             .events: true,
@@ -113,7 +112,7 @@ enum MigrationSetup {
             .returnPath: true,
             .pauseBeforeSwitchover: true,
             .lateBlockActivate: true,
-            .multifd: !postCopy,
+            .multifd: false,
             .postcopyRAM: postCopy,
             .postcopyPreempt: postCopy,
             .autoConverge: autoConverge,

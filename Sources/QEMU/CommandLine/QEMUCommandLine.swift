@@ -142,14 +142,12 @@ private struct Builder {
         // `enforce`: a host that lacks a feature of the model refuses, instead of quietly building another processor.
         add("-cpu", keyvalText(definition.cpuModel) + ",enforce")
         add("-smp", "cpus=\(definition.vcpus),sockets=1,cores=\(definition.vcpus),threads=1")
-        add("-m", "size=\(definition.memoryMiB)M")
+        let memory = GuestMemory(mebibytes: definition.memoryMiB, acceleration: host.acceleration)
+        add("-m", "size=\(memory.text)")
         // Private anonymous memory gets huge pages, and reading what was never written costs none: a pass over empty memory takes
         // no memory. With memfd the same pass would allocate every page. The name is the one QEMU itself gives, so that streams of
         // machines that were started without a backend fit too.
-        add(object: [
-            "qom-type": "memory-backend-ram", "id": "pc.ram",
-            "size": .number(UInt64(clamping: definition.memoryMiB).multipliedClamping(1 << 20)),
-        ])
+        add(object: ["qom-type": "memory-backend-ram", "id": "pc.ram", "size": .number(memory.byteCount)])
         add("-rtc", "base=utc", "-boot", "strict=on,menu=off")
     }
 
@@ -237,12 +235,5 @@ private struct Builder {
     private mutating func add(device: OptionValue, at place: PCILayout.Place) {
         if let port = place.rootPort { add("-device", port.json) }
         add("-device", device.adding("bus", .text(place.bus)).adding("addr", .text(place.address)).json)
-    }
-}
-
-extension UInt64 {
-    fileprivate func multipliedClamping(_ factor: UInt64) -> UInt64 {
-        let (product, overflow) = multipliedReportingOverflow(by: factor)
-        return overflow ? .max : product
     }
 }
