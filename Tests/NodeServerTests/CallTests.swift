@@ -29,10 +29,15 @@ struct CallTests {
         try await client.activateMembership(order)
         #expect(try await client.joinState(order) == Samples.joinState)
         try await client.abortJoin(order)
+        let (quorum, forced) = (SetQuorumRequest(isDynamic: true), ForceQuorumRequest(reason: "n2 burnt down"))
+        #expect(try await client.clusterStatus() == Samples.report)
+        #expect(try await client.setQuorum(quorum) == Samples.report)
+        #expect(try await client.forceQuorum(forced) == Samples.report)
+        #expect(try await client.events(after: 6) == Samples.events)
         return [
             token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation,
             delivery,
-            order, order, order,
+            order, order, order, quorum, forced, UInt64(6),
         ]
     }
 
@@ -67,9 +72,9 @@ struct CallTests {
             try await client.discardIncoming(Samples.id, reason: "cancelled")
             #expect(try await client.incomingState(Samples.id) == Samples.incoming)
             #expect(try await client.openLinkTest() == Samples.linkTest)
-            // Everything but openapi, ping and the two streams of events reached the node.
+            // Everything but openapi, ping and the three streams of events reached the node.
             let membership = try await membershipCalls(client)
-            #expect(await server.node.asked.count == Endpoints.all.count - 4)
+            #expect(await server.node.asked.count == Endpoints.all.count - 5)
             let bodies: [any Hashable & Sendable] = [
                 Samples.web, Samples.createRequest, Samples.web, Samples.web, StopMachineRequest(force: true), Samples.order,
                 Samples.order, Samples.web, Samples.initializeRequest, Samples.allocation, Samples.machine, Samples.offer,

@@ -52,7 +52,7 @@ struct EndpointTableTests {
             let served = try Self.body(of: try await RawHTTP.exchange(server.socketPath, RawHTTP.get("/openapi.json")))
             #expect(served["openapi"] == "3.1.0")
             for endpoint in Endpoints.all where endpoint.replyForm != .lines {
-                let path = endpoint.path(endpoint.parameters.map { $0 == "name" ? "web" : Samples.id.uuidString })
+                let path = endpoint.path(endpoint.parameters.map { $0 == "name" ? "web" : $0 == "after" ? "0" : Samples.id.uuidString })
                 var request = "\(endpoint.method.rawValue) \(path) HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
                 if let type = endpoint.request {
                     let sample = try #require(Samples.all.first { Swift.type(of: $0) == type }, "\(endpoint)")

@@ -93,6 +93,22 @@ actor FakeNode: NodeOperations {
         }
     }
 
+    func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await answer(Samples.report) }
+    func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport {
+        try await answer(Samples.report, request)
+    }
+    func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
+        try await answer(Samples.report, request)
+    }
+    func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await answer(Samples.events, after) }
+    func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> {
+        _ = try await answer((), after)
+        return AsyncThrowingStream { stream in
+            for event in Samples.events { stream.yield(event) }
+            stream.finish()
+        }
+    }
+
     func obey(_ order: MemberOrder) async throws(APIError) { try await answer((), order) }
     func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer { try await answer(Samples.joinOffer, request) }
     func deliverMembership(_ request: MembershipDelivery) async throws(APIError) { try await answer((), request) }

@@ -97,6 +97,22 @@ enum Samples {
             api: files, stream: files, corosyncKey: Data([9]), corosyncConfiguration: "totem {}", image: Data("{}".utf8))
     }
     static let joinState = JoinState(phase: .starting, note: "Corosync runs.")
+    static let report = ClusterStatusReport(
+        cluster: "prod", node: n1, isOpen: true, configuration: "It is open.", model: .nodeAndDiskMajority, isModelAutomatic: true,
+        isDynamic: true, secondsUntilStop: 60, votesPresent: 3, votesNeeded: 2, votesTotal: 3, tolerance: "One more node may fail.",
+        warnings: ["Quorum was forced."],
+        nodes: NodeID(rawValue: 1).map {
+            [.init(name: n1, id: $0, state: .up, votes: 1, isPresent: true, isCoordinator: true, machines: 4)]
+        } ?? [], witness: .init(description: "witness disk", condition: .present, votes: 1, holder: n1, problem: "It is slow."), index: 42)
+    static let events = [
+        ClusterEvent(
+            id: 7, time: WallTime(milliseconds: 1_800_000_000_000), node: NodeID(rawValue: 1), kind: .nodeLost, severity: .error,
+            cause: "It is not in the ring.", sentence: "n1 is lost.")
+    ]
+    private static let status: [any Described] = [
+        report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
+        ForceQuorumRequest(reason: "n2 burnt down"),
+    ]
     private static let forming: [any Described] =
         [
             membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc"),
@@ -114,7 +130,7 @@ enum Samples {
             Firmware.kernel(path: "/k", initrd: nil, commandLine: ""), DiskContent.empty, DiskContent.foreign("ext4 file system"),
             DiskContent.damaged("both headers are unreadable"),
         ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
-        + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases + forming
+        + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases + forming + status
         + cases(of: ClusterChange.Kind.self) + cases(of: ClusterChange.Outcome.self) + cases(of: Membership.State.self)
         + cases(of: JoinState.Phase.self) + cases(of: MemberOrder.Action.self)
 

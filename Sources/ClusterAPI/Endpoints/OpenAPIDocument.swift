@@ -54,7 +54,7 @@ public struct OpenAPIDocument: Hashable, Sendable, Codable, Described {
                 endpoint.parameters.map { name in
                     .object([
                         "name": .text(name), "in": "path", "required": true,
-                        "schema": (name == "name" ? Schema.operatorName : Schema.uuid).json,
+                        "schema": (name == "name" ? Schema.operatorName : name == "after" ? Schema.unsigned : Schema.uuid).json,
                     ])
                 })
         }
