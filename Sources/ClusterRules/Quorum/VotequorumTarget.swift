@@ -16,8 +16,15 @@ public struct VotequorumTarget: Hashable, Sendable {
     public var isDeviceCounted: Bool
 
     public init(of state: ClusterState) {
-        nodeVotes = Dictionary(state.nodes.keys.map { ($0, state.votes.nodes[$0, default: 0]) }, uniquingKeysWith: max)
-        deviceVotes = state.witness.witness == .none ? 0 : 1
+        var nodeVotes = Dictionary(state.nodes.keys.map { ($0, state.votes.nodes[$0, default: 0]) }, uniquingKeysWith: max)
+        let deviceVotes = state.witness.witness == .none ? 0 : 1
+        // Corosync refuses a device that could tie with all nodes together: those must have two votes at least (votequorum_exec_init_fn,
+        // "expected_votes - device votes"). So a node that votes alone beside a witness has two in the file. The log still counts one.
+        if deviceVotes > 0, nodeVotes.values.reduce(0, +) < 2, let only = nodeVotes.filter({ $0.value > 0 }).keys.min() ?? nodeVotes.keys.min() {
+            nodeVotes[only] = 2
+        }
+        self.nodeVotes = nodeVotes
+        self.deviceVotes = deviceVotes
         isDeviceCounted = deviceVotes > 0 && state.votes.witness > 0
         expectedVotes = nodeVotes.values.reduce(0, +) + (isDeviceCounted ? deviceVotes : 0)
     }
