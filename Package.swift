@@ -111,7 +111,8 @@ let package = Package(
             name: "NodeService",
             dependencies: [
                 "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership", "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness", lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness",
+                lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.

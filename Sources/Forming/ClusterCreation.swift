@@ -187,7 +187,7 @@ public struct ClusterCreation: Sendable {
             }
             let seed = ClusterSeed(
                 id: UUID(), name: request.name, createdAt: now, requestedBy: nil, members: members, witness: witness,
-                authority: ClusterAuthority(try authority.files()),
+                witnessID: witness == .none ? 0 : .random(in: 1 ... .max), authority: ClusterAuthority(try authority.files()),
                 corosyncKey: Data(JoinSecret.random(byteCount: 256)))
             return (seed, credentials)
         } catch { throw APIError(.failed, "The keys of cluster \(request.name) cannot be made: \(error)") }

@@ -10,6 +10,8 @@ public struct ClusterSeed: Hashable, Sendable {
     public var requestedBy: String?
     public var members: [Member]
     public var witness: Witness
+    /// Drawn for the witness that is initialised; zero without one. See ``VoteTable/witnessID``.
+    public var witnessID: UInt64
     public var authority: ClusterAuthority
     /// 256 random bytes, as corosync-keygen(8) makes.
     public var corosyncKey: Data

@@ -10,15 +10,11 @@ public final class DiskWitnessPort: WitnessPort {
     public let changes: AsyncStream<WitnessChange>
     private let report: AsyncStream<WitnessChange>.Continuation
     private let disk: WitnessDisk
-    private let id: UInt64
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
     /// Begins to arbitrate; ends with ``close()``.
-    ///
-    /// - Parameter id: ``VoteTable/witnessID`` of what is on the disk.
-    public init(_ disk: WitnessDisk, id: UInt64, logger: Logger) {
+    public init(_ disk: WitnessDisk, logger: Logger) {
         self.disk = disk
-        self.id = id
         (changes, report) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
         let begun: [Task<Void, Never>] = [
             Task { await disk.run() },
@@ -82,12 +78,13 @@ public final class DiskWitnessPort: WitnessPort {
     }
 
     private func compare() async {
-        var held = false
+        var held: UInt64?
         var holder: NodeID??
         var problem: String??
         while !Task.isCancelled {
-            let now = (held: await disk.isHolder, holder: await disk.holder, problem: disk.lastProblem)
-            if now.held != held { report.yield(now.held ? .held(id: id) : .notHeld) }
+            let number = await disk.number
+            let now = (held: await disk.isHolder ? number : nil, holder: await disk.holder, problem: disk.lastProblem)
+            if now.held != held { report.yield(now.held.map { .held(id: $0) } ?? .notHeld) }
             if holder != .some(now.holder) { report.yield(.holder(now.holder)) }
             if problem != .some(now.problem) { report.yield(.problem(now.problem)) }
             (held, holder, problem) = (now.held, now.holder, now.problem)

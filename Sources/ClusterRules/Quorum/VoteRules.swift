@@ -29,7 +29,11 @@ public struct VoteProposal: Hashable, Sendable {
 /// Who should have votes. The argument for each rule is decision 0005, "Dynamic quorum".
 public enum VoteRules {
     /// The first table of a cluster: every node is there, and so is the witness if there is one.
-    public static func foundingTable(nodes: [NodeID], witness: Witness, quorum: QuorumSettings) -> VoteTable {
+    ///
+    /// - Parameter witnessID: ``VoteTable/witnessID`` of the witness; zero without one.
+    public static func foundingTable(
+        nodes: [NodeID], witness: Witness, witnessID: UInt64 = 0, quorum: QuorumSettings
+    ) -> VoteTable {
         let hasWitness = witness != .none && mayCountWitness(quorum)
         let votes: (nodes: [NodeID: Int], witness: Int)
         if quorum.model == .diskOnly {
@@ -39,7 +43,7 @@ public enum VoteRules {
         } else {
             votes = (Dictionary(nodes.map { ($0, 1) }, uniquingKeysWith: max), hasWitness && quorum.model.countsWitness ? 1 : 0)
         }
-        return VoteTable(version: 1, nodes: votes.nodes, witness: votes.witness)
+        return VoteTable(version: 1, nodes: votes.nodes, witness: votes.witness, witnessID: witnessID)
     }
 
     /// The change of votes that is due, if one is.
@@ -52,7 +56,9 @@ public enum VoteRules {
         else { return nil }
         let current = state.votes
         guard target.nodes != current.nodes || target.witness != current.witness else { return nil }
-        let table = VoteTable(version: current.version + 1, nodes: target.nodes, witness: target.witness)
+        // A witness without a vote is still the one it was: it may have its vote back.
+        let table = VoteTable(
+            version: current.version + 1, nodes: target.nodes, witness: target.witness, witnessID: current.witnessID)
         guard table.total > 0, present.isMajority(of: current), present.isMajority(of: table) else { return nil }
         return VoteProposal(table: table, reason: reason(state, table))
     }

@@ -18,14 +18,16 @@ public struct VotequorumTarget: Hashable, Sendable {
     public init(of state: ClusterState) {
         var nodeVotes = Dictionary(state.nodes.keys.map { ($0, state.votes.nodes[$0, default: 0]) }, uniquingKeysWith: max)
         let deviceVotes = state.witness.witness == .none ? 0 : 1
-        // Corosync refuses a device that could tie with all nodes together: those must have two votes at least (votequorum_exec_init_fn,
-        // "expected_votes - device votes"). So a node that votes alone beside a witness has two in the file. The log still counts one.
-        if deviceVotes > 0, nodeVotes.values.reduce(0, +) < 2, let only = nodeVotes.filter({ $0.value > 0 }).keys.min() ?? nodeVotes.keys.min() {
-            nodeVotes[only] = 2
-        }
+        let isDeviceCounted = deviceVotes > 0 && state.votes.witness > 0
+        // Corosync refuses a device unless `expected_votes` is at least two more than its votes (measured: it does not start, or after a
+        // reload ignores the device). So where the log leaves fewer votes beside a witness, the lowest voter has more of them in the file.
+        // That can make Corosync call it quorate where the log has no majority; the node then runs nothing, because both must agree.
+        let sum = nodeVotes.values.reduce(0, +)
+        let needed = deviceVotes == 0 ? 0 : 2 + (isDeviceCounted ? 0 : deviceVotes)
+        if sum < needed, let only = nodeVotes.filter({ $0.value > 0 }).keys.min() { nodeVotes[only, default: 0] += needed - sum }
         self.nodeVotes = nodeVotes
         self.deviceVotes = deviceVotes
-        isDeviceCounted = deviceVotes > 0 && state.votes.witness > 0
+        self.isDeviceCounted = isDeviceCounted
         expectedVotes = nodeVotes.values.reduce(0, +) + (isDeviceCounted ? deviceVotes : 0)
     }
 }

@@ -47,7 +47,7 @@ final class EngineDelegate: MemberDelegate {
             let disk = WitnessDisk(
                 node: member.nodeID, cluster: cluster, epoch: try nextEpoch(), votes: votes, lun: try await storage.disk(id).lun,
                 connect: try await storage.witnessSessions())
-            return DiskWitnessPort(disk, id: votes.witnessID, logger: logger)
+            return DiskWitnessPort(disk, logger: logger)
         } catch {
             logger.warning("the witness cannot be opened; trying again", metadata: ["witness": "\(id)", "reason": "\(error)"])
             return nil

@@ -4,6 +4,7 @@ import ClusterRules
 import Corosync
 import Forming
 import Foundation
+import Membership
 
 /// What a cluster begins with: the first entry of its log, applied; the corosync.conf that goes with it; and its witness.
 public struct NewCluster: ClusterFounder {
@@ -15,7 +16,8 @@ public struct NewCluster: ClusterFounder {
     public func initialImage(of seed: ClusterSeed) throws(APIError) -> Data {
         let model = QuorumModel.recommended(nodes: seed.members.count, witness: seed.witness)
         let quorum = QuorumSettings(model: model)
-        let votes = VoteRules.foundingTable(nodes: seed.members.map(\.id), witness: seed.witness, quorum: quorum)
+        let votes = VoteRules.foundingTable(
+            nodes: seed.members.map(\.id), witness: seed.witness, witnessID: seed.witnessID, quorum: quorum)
         let time = WallTime(seed.createdAt)
         let founding = ClusterFounding(
             id: seed.id, name: seed.name,
@@ -56,13 +58,10 @@ public struct NewCluster: ClusterFounder {
             let image = try JSONDecoder().decode(ReplicaImage.self, from: image)
             var state = ClusterState()
             for entry in image.entries { _ = try apply(entry, to: &state) }
-            let configuration = CorosyncConfiguration(
-                clusterID: seed.id, clusterName: seed.name.rawValue, version: state.membershipVersion,
-                nodes: seed.members.map { member in
-                    .init(
-                        id: CorosyncNodeID(rawValue: UInt32(member.id.rawValue)), name: member.name, addresses: member.addresses.rings,
-                        votes: UInt32(clamping: state.votes.nodes[member.id] ?? 0))
-                }, witness: state.votes.witness > 0 ? .init() : nil)
+            // The same text that the members' engines write later on, timeouts included: the arbitration of the witness counts on them.
+            guard let configuration = CorosyncConfiguration(of: state) else {
+                throw APIError(.failed, "The first configuration of cluster \(seed.name) names no cluster.")
+            }
             return try configuration.text()
         } catch { throw error as? APIError ?? APIError(.refused, "\(error)") }
     }
@@ -70,7 +69,8 @@ public struct NewCluster: ClusterFounder {
     public func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError) {
         switch seed.witness {
         case .none: return
-        case .disk(let id): try await preparation().initialize(id, cluster: seed.id, name: seed.name, force: force)
+        case .disk(let id): try await preparation().initialize(
+                id, cluster: seed.id, name: seed.name, number: seed.witnessID, force: force)
         case .fileShare(let path):
             throw APIError(.refused, "A witness on a file share (\(path)) cannot be made by this version. Use a disk, or none.")
         }
@@ -89,8 +89,10 @@ public struct NewCluster: ClusterFounder {
 
 /// Makes a shared disk a witness, and takes that back.
 public protocol WitnessPreparation: Sendable {
-    /// - Parameter force: Destroy what it carries.
-    func initialize(_ disk: DiskID, cluster: UUID, name: ClusterName, force: Bool) async throws(APIError)
+    /// - Parameters:
+    ///   - number: ``VoteTable/witnessID`` of the new witness.
+    ///   - force: Destroy what it carries.
+    func initialize(_ disk: DiskID, cluster: UUID, name: ClusterName, number: UInt64, force: Bool) async throws(APIError)
     /// Makes the disk empty again, if it is the witness of this cluster.
     func clear(_ disk: DiskID, cluster: UUID) async throws(APIError)
 }

@@ -164,6 +164,9 @@ actor StorageAccess {
     }
 
     /// The disk itself, for whoever makes it a witness.
+    /// The session to the SAN as SCSI sees it.
+    func transport() async throws -> any SCSITransport { try await connected().session }
+
     func disk(_ id: DiskID) async throws -> SharedDisk {
         guard let disk = try await surveyAgain().inventory.disk(id) else {
             throw APIError(.notFound, "\(node) sees no shared disk \(id). See: apus disk list", node: node)

@@ -9,9 +9,11 @@ extension WitnessVolume {
     /// first, with a header that says "preparing", then the partition table, then the header that says "complete". Both slots get an empty
     /// configuration, so that later a slot of zeros is damage and not a beginning.
     ///
-    /// - Parameter force: Destroy what is there. Without it anything but an empty disk is refused; a witness of the same cluster too.
+    /// - Parameters:
+    ///   - number: ``VoteTable/witnessID`` of the new witness.
+    ///   - force: Destroy what is there. Without it anything but an empty disk is refused; a witness of the same cluster too.
     public static func initialize(
-        _ disk: SharedDisk, cluster: UUID, clusterName: String, force: Bool = false
+        _ disk: SharedDisk, cluster: UUID, clusterName: String, number: UInt64 = .random(in: 1 ... .max), force: Bool = false
     ) async throws(WitnessError) -> WitnessVolume {
         guard (1...VolumeHeader.clusterLimit).contains(clusterName.utf8.count), clusterName.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f })
         else { throw .invalidClusterName(clusterName) }
@@ -23,15 +25,17 @@ extension WitnessVolume {
         guard content == .empty || force else { throw .wouldDestroy(disk.id.description, content: content.phrase) }
         do throws(SharedDiskError) {
             if content != .empty { try await disk.clearMetadata() }
-            return WitnessVolume(disk: disk, header: try await prepare(disk, cluster: cluster, clusterName: clusterName))
+            return WitnessVolume(disk: disk, header: try await prepare(disk, cluster: cluster, clusterName: clusterName, number: number))
         } catch { throw .disk(error) }
     }
 
-    private static func prepare(_ disk: SharedDisk, cluster: UUID, clusterName: String) async throws(SharedDiskError) -> WitnessHeader {
+    private static func prepare(
+        _ disk: SharedDisk, cluster: UUID, clusterName: String, number: UInt64
+    ) async throws(SharedDiskError) -> WitnessHeader {
         let slotByteCount = WitnessLayout.slotByteCount(diskByteCount: disk.byteCount)
         var header = WitnessHeader(
             state: .preparing, sequence: 1, cluster: cluster, clusterName: clusterName, slotByteCount: slotByteCount,
-            number: .random(in: 1 ... .max))
+            number: number)
         try await disk.zero(
             byteOffset: WitnessLayout.heartbeatOffset, count: UInt64(WitnessLayout.heartbeatCount) * WitnessLayout.stride)
         for slot in 0..<2 {

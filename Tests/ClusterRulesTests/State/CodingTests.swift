@@ -57,7 +57,7 @@ struct CodingTests {
             command: .changeVotes(
                 table: VoteTable(version: 3, nodes: [StateFixture.id(10): 1, StateFixture.id(2): 0], witness: 1), reason: "r"))
         let text = """
-            {"content":{"command":{"changeVotes":{"reason":"r","table":{"nodes":{"10":1,"2":0},"version":3,"witness":1}}},\
+            {"content":{"command":{"changeVotes":{"reason":"r","table":{"nodes":{"10":1,"2":0},"version":3,"witness":1,"witnessID":0}}},\
             "requestedBy":"root on node1","time":1700000000123},"version":1}
             """
         #expect(String(decoding: try ClusterCoding.bytes(of: proposal), as: UTF8.self) == text)
