@@ -57,7 +57,8 @@ extension ClusterMember {
         if !missing.isEmpty {
             guard ContinuousClock.now - began > Self.patience else { return }
             logger.warning(
-                "Corosync is reloaded although the file of some nodes may be old", metadata: ["nodes": "\(missing.map(names).joined(separator: ", "))"])
+                "Corosync is reloaded although the file of some nodes may be old",
+                metadata: ["nodes": "\(missing.map(names).joined(separator: ", "))"])
         }
         try await control.reload()
         logger.notice("Corosync reads its configuration anew", metadata: ["version": "\(wanted.version)"])

@@ -12,7 +12,7 @@ extension ClusterMember {
         var complaint: CorosyncError?
         while !Task.isCancelled {
             do throws(CorosyncError) {
-                let group = try await ProcessGroup.join(Self.groupName, within: .seconds(10))
+                let group = try await ProcessGroup.join(Self.groupName, within: .seconds(3))
                 complaint = nil
                 corosync(problem: nil)
                 await takePart(in: group)

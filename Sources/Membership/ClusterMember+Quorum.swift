@@ -111,7 +111,8 @@ extension ClusterMember {
     /// - Returns: Nil while arbitration has not decided about this ring: the poll is held back, so that votequorum waits.
     private func voteToCast(for ring: RingID) -> Bool? {
         guard let witnessPort else { return configuration.witness.witness == .none ? nil : false }
-        guard let decision = witnessPort.vote, decision.representative == ring.representative.rawValue, decision.sequence == ring.sequence else {
+        guard let decision = witnessPort.vote, decision.representative == ring.representative.rawValue, decision.sequence == ring.sequence
+        else {
             return nil
         }
         return decision.isYes && VotequorumTarget(of: configuration).isDeviceCounted && ContinuousClock.now < decision.validUntil

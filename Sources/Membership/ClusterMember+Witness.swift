@@ -8,7 +8,9 @@ extension ClusterMember {
     func followWitness() async {
         while !Task.isCancelled {
             let wanted = configuration.witness
-            if wanted.witness != .none, wanted.condition != .maintenance, let port = await delegate.openWitness(wanted.witness, cluster: settings.cluster) {
+            if wanted.witness != .none, wanted.condition != .maintenance,
+                let port = await delegate.openWitness(wanted.witness, cluster: settings.cluster)
+            {
                 await use(port, for: wanted.witness)
             }
             try? await Task.sleep(for: .milliseconds(500))

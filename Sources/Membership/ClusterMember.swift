@@ -72,7 +72,8 @@ public actor ClusterMember {
         store = opened.store
         log = try ConfigurationLog(
             settings: .init(
-                member: ClusterRules.GroupMember(node: settings.node, process: UInt32(bitPattern: getpid())), incarnation: .random(in: 1 ... .max)),
+                member: ClusterRules.GroupMember(node: settings.node, process: UInt32(bitPattern: getpid())),
+                incarnation: .random(in: 1 ... .max)),
             image: opened.image)
     }
 

@@ -30,6 +30,7 @@ public actor MemberRunner: MemberEngine {
     private var member: ClusterMember?
     private var running: Task<Void, Never>?
     private var starting: Task<Void, any Error>?
+    private var goneSince: ContinuousClock.Instant?
 
     public init(folder: ClusterFolder, ground: Ground, delegate: any MemberDelegate, logger: Logger) {
         self.folder = folder
@@ -59,6 +60,22 @@ public actor MemberRunner: MemberEngine {
             self.member = member
             running = Task { await member.run() }
         } catch { throw Self.translated(error, "\(record.node) cannot take part in cluster \(record.cluster)") }
+    }
+
+    /// Starts Corosync again if it has been gone for a while: it crashed, or somebody ended it.
+    public func reviveCorosync(_ record: MemberRecord) async {
+        guard let problem = member?.now.standing.corosyncProblem else {
+            goneSince = nil
+            return
+        }
+        let since = goneSince ?? .now
+        goneSince = since
+        guard ContinuousClock.now - since > .seconds(2) else { return }
+        do {
+            try await ground.start(record)
+            logger.warning("Corosync was started again", metadata: ["was": "\(problem)"])
+        } catch { logger.error("Corosync cannot be started again", metadata: ["reason": "\(error)"]) }
+        goneSince = nil
     }
 
     /// What the engine knows; nil while it does not run.

@@ -45,7 +45,9 @@ extension NodeService: ClusterStatusOperations {
 
     private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {
         if let problem = standing.corosyncProblem { return problem }
-        if standing.log.isOpen, !standing.isRingDecided { return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts." }
+        if standing.log.isOpen, !standing.isRingDecided {
+            return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts."
+        }
         if standing.log.isOpen, !standing.isQuorate { return "Corosync says that this partition has no quorum: machines here are paused." }
         return standing.log.sentence(names: names)
     }
@@ -70,7 +72,8 @@ extension NodeService: ClusterStatusOperations {
         let view = try await memberView()
         guard let forming else { throw fixedList }
         guard !view.standing.members.isEmpty else {
-            throw error(.refused, "Corosync does not run on \(node), so there is no partition to go on with. Start it: apus node start \(node)")
+            throw error(
+                .refused, "Corosync does not run on \(node), so there is no partition to go on with. Start it: apus node start \(node)")
         }
         try await forming.engine.force(reason: request.reason, requestedBy: "root on \(node)")
         return try await clusterStatus()

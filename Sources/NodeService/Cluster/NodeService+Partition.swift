@@ -87,8 +87,10 @@ extension NodeService {
 
     /// For everything that starts, moves or changes something.
     func requireQuorum(to doing: String) throws(APIError) {
-        guard forming != nil, member != nil, !mayStart else { return }
+        try requireCluster()
+        guard forming != nil, !mayStart else { return }
         throw error(
-            .refused, "\(node) cannot \(doing): its partition of the cluster has no quorum, or has not decided yet. See: apus cluster status")
+            .refused,
+            "\(node) cannot \(doing): its partition of the cluster has no quorum, or has not decided yet. See: apus cluster status")
     }
 }

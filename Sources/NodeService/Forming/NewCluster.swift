@@ -69,7 +69,8 @@ public struct NewCluster: ClusterFounder {
     public func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError) {
         switch seed.witness {
         case .none: return
-        case .disk(let id): try await preparation().initialize(
+        case .disk(let id):
+            try await preparation().initialize(
                 id, cluster: seed.id, name: seed.name, number: seed.witnessID, force: force)
         case .fileShare(let path):
             throw APIError(.refused, "A witness on a file share (\(path)) cannot be made by this version. Use a disk, or none.")

@@ -69,6 +69,7 @@ extension NodeService: JoiningHost {
                     complaint = error.message
                 }
             }
+            if let member, engineRuns, !forming.folder.isStopped { await forming.engine.reviveCorosync(member) }
             await (try? forming.desk)?.expire()
             await lookAfterMembership()
             // Ends early when the service stops, which the loop's condition sees.
