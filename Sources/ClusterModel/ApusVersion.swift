@@ -1,4 +1,4 @@
 /// The version of Apus: what `apus version` prints and nodes tell each other.
 public enum ApusVersion {
-    public static let current = "0.1.0"
+    public static let current = "0.2.0"
 }

@@ -47,7 +47,8 @@ extension ClusterMember {
     }
 
     private func reloadIfAllHave(_ wanted: CorosyncConfiguration, _ waitingSince: inout ContinuousClock.Instant?) async throws {
-        guard standing.mayAct, standing.ring.first == settings.node, try await runningVersion() < wanted.version else {
+        // Not only with Corosync's quorum: after a forced one its count is what has to follow. The log's majority is authority enough.
+        guard standing.log.isOpen, standing.ring.first == settings.node, try await runningVersion() < wanted.version else {
             waitingSince = nil
             return
         }

@@ -37,7 +37,12 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     guard entry.index == state.appliedIndex + 1 else { throw .gap(expected: state.appliedIndex + 1, found: entry.index) }
     let proposal: CommandProposal
     do { proposal = try ClusterCoding.proposal(from: entry.payload) } catch { throw .coding(error) }
-    guard entry.votes == proposal.command.votes else { throw .votesDiffer(index: entry.index) }
+    var command = proposal.command
+    if case .recordForcedQuorum(_, let nodes, let reason) = command, let votes = entry.votes {
+        // The log makes this table itself, from who was present when the order was carried out.
+        command = .recordForcedQuorum(table: votes, nodes: nodes, reason: reason)
+    }
+    guard entry.votes == command.votes else { throw .votesDiffer(index: entry.index) }
 
     let before = MembershipFile(of: state)
     state.appliedIndex = entry.index
@@ -54,7 +59,7 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     state.lastRequests[entry.request.node] = RequestMark(incarnation: entry.request.incarnation, number: entry.request.number)
     let place = CommandPlace(
         index: entry.index, time: proposal.time, proposer: entry.request.node, requestedBy: proposal.requestedBy)
-    do { return .applied(try apply(proposal.command, at: place, to: &state)) } catch { return .rejected(error) }
+    do { return .applied(try apply(command, at: place, to: &state)) } catch { return .rejected(error) }
 }
 
 /// What Corosync's configuration file says of a state.

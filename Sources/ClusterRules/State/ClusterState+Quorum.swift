@@ -46,7 +46,8 @@ extension ClusterState {
     mutating func recordForcedQuorum(
         _ table: VoteTable, _ present: [NodeID], _ reason: String, at place: CommandPlace
     ) throws(CommandRejection) -> [ClusterEffect] {
-        try checkVersion(of: table)
+        // Further than one: that is how the log tells a forced table (decision 0004).
+        guard table.version > votes.version else { throw .staleVotes(proposed: table.version, current: votes.version) }
         votes = table
         let who = place.requestedBy ?? place.proposer.map { name(of: $0) } ?? "an unknown operator"
         forcedQuorum = ForcedQuorum(by: who, at: place.time, reason: reason, nodes: present.sorted())
