@@ -228,8 +228,7 @@ actor SourceRunner {
             ready = try await tools.peer.prepareIncoming(
                 IncomingOffer(
                     migration: id, machine: local.machine, source: tools.node, epoch: rules.epoch, acceleration: tools.acceleration,
-                    qemuVersion: tools.qemuVersion, multifdChannels: 0,
-                    postCopy: order.postCopy))
+                    qemuVersion: tools.qemuVersion, multifdChannels: 0, postCopy: order.postCopy))
             try await isReached
             frames = try FrameForwarder(machine: local.machine.definition, migration: id, peer: tools.peer, logger: tools.logger)
             tell(.destinationReady)
