@@ -9,8 +9,8 @@ extension MigrationTests {
     ///
     /// Method: a guest writes a count to a handful of pages without pause and checks each before it writes it again, while other pages
     /// keep the migration busy for several passes. Between two passes is where QEMU's TCG loses writes
-    /// (Docs/decisions/tcg-loses-writes.md); with memory of a round size every one of these moves fails. Some follow on a transfer that
-    /// was interrupted in its first pass.
+    /// (Docs/decisions/tcg-loses-writes.md); with memory of a round size this failed in two of two runs. Some moves follow on a
+    /// transfer that was interrupted in its first pass.
     @Suite(.serialized)
     struct Memory {
         @Test("Nothing that the guest wrote is lost in passes, nor after an interruption", .timeLimit(.minutes(3)))

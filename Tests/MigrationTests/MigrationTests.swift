@@ -9,8 +9,8 @@ import Testing
 struct MigrationTests {}
 
 extension Trait where Self == ConditionTrait {
-    /// The faults run with `make test-faults`. One guest in some dozen capped migrations is found with a stale page of memory (a kernel panic
-    /// right after it resumed), and until the cause is known that would fail unrelated changes.
+    /// The faults take about six minutes, so they run with `make test-faults` and not with each `make test`. What made guests panic in them is
+    /// understood (Docs/decisions/tcg-loses-writes.md).
     static var faults: Self {
         .enabled(if: ProcessInfo.processInfo.environment["APUS_FAULTS"] == "1", "Fault tests are not run: use make test-faults.")
     }
