@@ -43,12 +43,7 @@ enum OwnershipCopy: Hashable, Sendable {
         let reader = ByteReader(copy, subject: "The ownership record")
         let bytes = try reader.slice(at: 0, count: VolumeLayout.structureByteCount)
         guard bytes.contains(where: { $0 != 0 }) else { return .blank }
-        guard bytes.starts(with: magic) else { throw reader.malformed("it does not begin with APUSOWN1") }
-        try reader.checkSeal()
-        let foundVersion: UInt32 = try reader.integer(at: 8)
-        guard foundVersion == version else {
-            throw reader.malformed("it has version \(foundVersion) and this Apus knows \(version); use the newer one")
-        }
+        try reader.checkStructure(magic: magic, version: version)
         guard UUID(bytes: try reader.slice(at: 16, count: 16)) == volume else { throw reader.malformed("it belongs to another volume") }
         let foundSlot: UInt32 = try reader.integer(at: 32)
         guard foundSlot == UInt32(clamping: slot) else { throw reader.malformed("it belongs to slot \(foundSlot)") }

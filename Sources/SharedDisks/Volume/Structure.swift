@@ -1,6 +1,6 @@
 import SCSI
 
-// What every structure of ours shares: 512 bytes that end with the CRC-32 of those before.
+// What every structure of ours shares: 512 bytes that begin with eight of magic and a version, and end with the CRC-32 of those before.
 
 extension [UInt8] {
     /// Four bytes of length, then the text, then zeros up to `limit`.
@@ -22,10 +22,18 @@ extension [UInt8] {
 }
 
 extension ByteReader {
-    func checkSeal() throws(MalformedData) {
+    /// That this is the structure it should be, whole, and of a version that is known.
+    ///
+    /// - Parameter magic: Eight ASCII characters.
+    func checkStructure(magic: [UInt8], version known: UInt32) throws(MalformedData) {
+        guard bytes.starts(with: magic) else { throw malformed("it does not begin with \(String(decoding: magic, as: UTF8.self))") }
         let covered = VolumeLayout.structureByteCount - 4
         let stored: UInt32 = try integer(at: covered)
         guard CRC32.checksum(try slice(at: 0, count: covered)) == stored else { throw malformed("its checksum is wrong") }
+        let version: UInt32 = try integer(at: 8)
+        guard version == known else {
+            throw malformed("it has version \(version) and this Apus knows \(known); use the newer one")
+        }
     }
 
     func text(at offset: Int, limit: Int) throws(MalformedData) -> String {

@@ -39,12 +39,7 @@ struct VolumeHeader: Hashable, Sendable {
         let reader = ByteReader(slot, subject: "The volume header")
         let bytes = try reader.slice(at: 0, count: VolumeLayout.structureByteCount)
         guard bytes.contains(where: { $0 != 0 }) else { return nil }
-        guard bytes.starts(with: Self.magic) else { throw reader.malformed("it does not begin with APUSVOL1") }
-        try reader.checkSeal()
-        let version: UInt32 = try reader.integer(at: 8)
-        guard version == Self.version else {
-            throw reader.malformed("it has version \(version) and this Apus knows \(Self.version); use the newer one")
-        }
+        try reader.checkStructure(magic: Self.magic, version: Self.version)
         let stateNumber: UInt32 = try reader.integer(at: 12)
         guard let state = State(rawValue: stateNumber) else { throw reader.malformed("state \(stateNumber)") }
         self.state = state

@@ -44,12 +44,7 @@ struct WitnessHeader: Hashable, Sendable {
 
     init(parsing slot: ArraySlice<UInt8>, diskByteCount: UInt64) throws(MalformedData) {
         let reader = ByteReader(slot.prefix(VolumeLayout.structureByteCount), subject: "The witness header")
-        guard slot.starts(with: Self.magic) else { throw reader.malformed("it does not begin with APUSWIT1") }
-        try reader.checkSeal()
-        let version: UInt32 = try reader.integer(at: 8)
-        guard version == Self.version else {
-            throw reader.malformed("it has version \(version) and this Apus knows \(Self.version); use the newer one")
-        }
+        try reader.checkStructure(magic: Self.magic, version: Self.version)
         let stateNumber: UInt32 = try reader.integer(at: 12)
         guard let state = State(rawValue: stateNumber) else { throw reader.malformed("state \(stateNumber)") }
         self.state = state

@@ -43,10 +43,7 @@ public struct WitnessHeartbeat: Hashable, Sendable {
     init?(parsing bytes: ArraySlice<UInt8>, node: NodeID, cluster: UUID) throws(MalformedData) {
         let reader = ByteReader(bytes.prefix(VolumeLayout.structureByteCount), subject: "The heartbeat of node \(node)")
         guard try reader.slice(at: 0, count: VolumeLayout.structureByteCount).contains(where: { $0 != 0 }) else { return nil }
-        guard bytes.starts(with: Self.magic) else { throw reader.malformed("it does not begin with APUSHBT1") }
-        try reader.checkSeal()
-        let version: UInt32 = try reader.integer(at: 8)
-        guard version == Self.version else { throw reader.malformed("version \(version)") }
+        try reader.checkStructure(magic: Self.magic, version: Self.version)
         let number: UInt32 = try reader.integer(at: 12)
         guard number == UInt32(node.rawValue) else { throw reader.malformed("it belongs to node \(number)") }
         guard UUID(bytes: try reader.slice(at: 16, count: 16)) == cluster else { throw reader.malformed("it belongs to another cluster") }

@@ -72,12 +72,7 @@ struct WitnessSlotHeader: Hashable, Sendable {
     /// - Parameter limit: What a slot has room for, in bytes of payload.
     init(parsing bytes: ArraySlice<UInt8>, slot: Int, cluster: UUID, limit: UInt64) throws(MalformedData) {
         let reader = ByteReader(bytes.prefix(VolumeLayout.structureByteCount), subject: "The configuration slot")
-        guard bytes.starts(with: Self.magic) else { throw reader.malformed("it does not begin with APUSWSL1") }
-        try reader.checkSeal()
-        let version: UInt32 = try reader.integer(at: 8)
-        guard version == Self.version else {
-            throw reader.malformed("it has version \(version) and this Apus knows \(Self.version); use the newer one")
-        }
+        try reader.checkStructure(magic: Self.magic, version: Self.version)
         let found: UInt32 = try reader.integer(at: 12)
         guard found == UInt32(slot) else { throw reader.malformed("it belongs to slot \(found)") }
         self.cluster = UUID(bytes: try reader.slice(at: 16, count: 16))
