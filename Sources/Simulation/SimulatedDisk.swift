@@ -26,7 +26,7 @@ public struct SimulatedDisk: Sendable {
             guard new.position.adopted >= old.position.promised else { return "adopts \(new.position) after \(old.position)" }
             if case .adopt = change, new.snapshotIndex <= old.committed {
                 guard new.position.lastIndex >= old.committed,
-                    Self.chain(of: old.committed, in: new) == Self.chain(of: old.committed, in: old)
+                    new.chain(at: old.committed) == old.chain(at: old.committed)
                 else { return "adopts \(new.position) without what was committed up to \(old.committed)" }
             }
             image = new
@@ -47,7 +47,7 @@ public struct SimulatedDisk: Sendable {
             guard let old = image, index >= old.committed, index <= old.position.lastIndex else { return "commits \(index)" }
             image?.committed = index
         case .snapshot(let state, let index):
-            guard let old = image, index > old.snapshotIndex, index <= old.committed, let chain = Self.chain(of: index, in: old) else {
+            guard let old = image, index > old.snapshotIndex, index <= old.committed, let chain = old.chain(at: index) else {
                 return "takes a snapshot at \(index)"
             }
             let gone = Int(index - old.snapshotIndex)
@@ -58,12 +58,6 @@ public struct SimulatedDisk: Sendable {
             image?.entries.removeFirst(gone)
         }
         return nil
-    }
-
-    static func chain(of index: UInt64, in image: ReplicaImage) -> UInt64? {
-        if index == image.snapshotIndex { return image.snapshotChain }
-        guard index > image.snapshotIndex, index - image.snapshotIndex <= UInt64(image.entries.count) else { return nil }
-        return image.entries[Int(index - image.snapshotIndex) - 1].chain
     }
 }
 

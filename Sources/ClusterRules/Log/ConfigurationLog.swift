@@ -96,7 +96,7 @@ public struct ConfigurationLog: Sendable {
         rejoinWait = settings.rejoinWait
         remembers = image != nil
         guard let image else { return }
-        guard image.isConsistent else { throw .outOfRange("an image whose entries do not follow from each other") }
+        if let inconsistency = image.inconsistency { throw .outOfRange("an image in which \(inconsistency)") }
         _ = try LogSnapshot.decode(image.snapshot)
         log = ReplicatedLog(image)
         disk.storedIndex = log.lastIndex

@@ -128,11 +128,6 @@ struct ReplicatedLog: Sendable {
 }
 
 extension ReplicaImage {
-    func chain(at index: UInt64) -> UInt64? {
-        if index == snapshotIndex { return snapshotChain }
-        guard index > snapshotIndex, index - snapshotIndex <= UInt64(entries.count) else { return nil }
-        return entries[Int(index - snapshotIndex) - 1].chain
-    }
     /// Which tables an epoch needs that goes on from it.
     var tables: [VoteTable] { ReplicatedLog(self).tables(committed: committed) }
 }

@@ -75,7 +75,7 @@ extension ByteReader {
             position: position, committed: try read(), snapshot: try readBytes(limit: LogLimits.imageBytes), snapshotIndex: try read(),
             snapshotChain: try read(), snapshotVotes: try readVoteTable(),
             entries: try readList(minimum: 51) { reader throws(CodingError) in try reader.readEntry() })
-        guard image.isConsistent else { throw .outOfRange("an image whose entries do not follow from each other") }
+        if let inconsistency = image.inconsistency { throw .outOfRange("an image in which \(inconsistency)") }
         _ = try LogSnapshot.decode(image.snapshot)
         return image
     }
@@ -90,20 +90,6 @@ extension ReplicaImage {
             position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: LogSnapshot(state: state).encoded(),
             snapshotIndex: 0,
             snapshotChain: 0, snapshotVotes: votes, entries: [])
-    }
-
-    /// Whether each entry follows the one before, up to the position.
-    var isConsistent: Bool {
-        guard snapshotIndex <= committed, committed <= position.lastIndex, UInt64(entries.count) == position.lastIndex - snapshotIndex
-        else {
-            return false
-        }
-        var (index, chain) = (snapshotIndex, snapshotChain)
-        for entry in entries {
-            guard entry.index == index + 1, entry.epoch <= position.adopted, entry.follows(chain: chain) else { return false }
-            (index, chain) = (entry.index, entry.chain)
-        }
-        return chain == position.chain
     }
 }
 

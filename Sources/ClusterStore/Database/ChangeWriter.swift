@@ -102,7 +102,7 @@ struct ChangeWriter {
         let ours =
             committed == position.snapshotIndex
             ? try StoredSnapshot.read(from: database).chain : try StoredLog.chain(of: committed, in: database)
-        try require(image.chain(of: committed) == ours, "a log that differs from ours at the committed entry \(committed) or before")
+        try require(image.chain(at: committed) == ours, "a log that differs from ours at the committed entry \(committed) or before")
     }
 
     private func require(_ condition: Bool, _ otherwise: @autoclosure () -> String) throws {

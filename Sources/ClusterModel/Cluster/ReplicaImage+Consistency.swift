@@ -1,5 +1,3 @@
-import ClusterModel
-
 extension ReplicaImage {
     /// What is inconsistent in it; nil when it is whole.
     ///
@@ -30,7 +28,7 @@ extension ReplicaImage {
     }
 
     /// ``LogEntry/chain`` of an entry of this image; nil when it has none with that index.
-    func chain(of index: UInt64) -> UInt64? {
+    public func chain(at index: UInt64) -> UInt64? {
         if index == snapshotIndex { return snapshotChain }
         guard index > snapshotIndex, index - snapshotIndex <= UInt64(entries.count) else { return nil }
         return entries[Int(index - snapshotIndex) - 1].chain
