@@ -64,13 +64,15 @@ let package = Package(
         .target(name: "CProcess"),
 
         // Clients.
-        .target(name: "Corosync", dependencies: ["CCorosync", "ClusterModel", subprocess], swiftSettings: strict),
+        .target(name: "Executors", swiftSettings: strict),
+        .target(
+            name: "Corosync", dependencies: ["CCorosync", "ClusterModel", "Executors", subprocess], swiftSettings: strict),
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
         .target(name: "Reservations", dependencies: ["SCSI"], swiftSettings: strict),
         .target(name: "SharedDisks", dependencies: ["ClusterModel", "SCSI"], swiftSettings: strict),
-        .target(name: "ClusterStore", dependencies: ["ClusterModel", grdb], swiftSettings: strict),
+        .target(name: "ClusterStore", dependencies: ["ClusterModel", "Executors", grdb], swiftSettings: strict),
         .target(name: "VMDefinitions", dependencies: ["ClusterModel", yams], swiftSettings: strict),
         .target(name: "QEMU", dependencies: ["ClusterModel", "QMP", "CProcess", logging, subprocess], swiftSettings: strict),
         .target(name: "SwitchoverFrames", dependencies: ["CPacketSocket"], swiftSettings: strict),
@@ -96,11 +98,13 @@ let package = Package(
             ], swiftSettings: strict),
 
         .target(
-            name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", logging], swiftSettings: strict),
+            name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", logging],
+            swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
         .target(
-            name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Reservations", "SCSI", "SharedDisks"], swiftSettings: strict),
+            name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Executors", "Reservations", "SCSI", "SharedDisks"],
+            swiftSettings: strict),
         .target(
             name: "Membership",
             dependencies: [
@@ -110,7 +114,8 @@ let package = Package(
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership", "MigrationRules", "NodeClient",
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership",
+                "MigrationRules", "NodeClient",
                 "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness",
                 lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),

@@ -1,4 +1,5 @@
 import ClusterModel
+import Executors
 import Foundation
 import GRDB
 
@@ -11,7 +12,8 @@ import GRDB
 /// A replica whose file was damaged is put aside with ``quarantine(folder:)`` and opened anew. It then has forgotten what it promised, and
 /// must not be counted until it has caught up: see ``ReplicaMemory``.
 public actor ConfigurationStore {
-    nonisolated private let executor: BlockingExecutor
+    // A sync takes milliseconds, on a busy disk seconds.
+    nonisolated private let executor: QueueExecutor
     nonisolated public var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     /// The database's file.
     nonisolated public let path: String
@@ -41,7 +43,7 @@ public actor ConfigurationStore {
     }
 
     private init(folder: String, cluster: UUID, node: NodeID) {
-        executor = BlockingExecutor(label: "configuration")
+        executor = QueueExecutor(label: "configuration")
         files = StoreFiles(folder: folder)
         path = files.database
         self.cluster = cluster

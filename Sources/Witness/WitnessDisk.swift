@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import Executors
 import Foundation
 import Reservations
 import SCSI
@@ -18,7 +19,8 @@ public actor WitnessDisk {
     /// What happened, in order. One reader.
     public nonisolated let events: AsyncStream<ArbitrationEvent>
     private let report: AsyncStream<ArbitrationEvent>.Continuation
-    private let executor = DedicatedExecutor(label: "apus.witness")
+    // Heartbeats must not wait for a thread behind other work of the process.
+    private let executor = QueueExecutor(label: "apus.witness", qos: .userInteractive)
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private var machine: WitnessArbitration

@@ -1,7 +1,9 @@
 import CCorosync
+import Executors
 
 /// A connection without events, made when it is needed and again after Corosync was restarted: it holds no state that could be lost.
 actor LibraryConnection<Handle: Sendable> {
+    // A handle of libqb belongs to one thread at a time: two threads on one handle get each other's replies.
     private nonisolated let executor: QueueExecutor
     private let call: String
     private let initialize: @Sendable (inout Handle) -> cs_error_t

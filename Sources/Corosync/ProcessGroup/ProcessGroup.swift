@@ -1,5 +1,6 @@
 import CCorosync
 import Dispatch
+import Executors
 import Glibc
 
 /// Membership in a closed process group (CPG): messages reach all members in one order, each sender's own included.
@@ -22,6 +23,7 @@ public actor ProcessGroup {
         case open(cpg_handle_t, DescriptorWatch)
         case closed
     }
+    // A handle of libqb belongs to one thread at a time: two threads on one handle get each other's replies.
     private nonisolated let executor: QueueExecutor
     private nonisolated let outlet: EventOutlet<ProcessGroupEvent>
     private var state = State.opening

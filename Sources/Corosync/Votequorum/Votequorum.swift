@@ -1,5 +1,6 @@
 import CCorosync
 import Dispatch
+import Executors
 
 /// Votes and quorum of this node, and its quorum device.
 ///
@@ -15,6 +16,7 @@ public actor Votequorum {
         case open(votequorum_handle_t, DescriptorWatch)
         case closed
     }
+    // A handle of libqb belongs to one thread at a time: two threads on one handle get each other's replies.
     private nonisolated let executor: QueueExecutor
     private nonisolated let outlet: EventOutlet<VotequorumEvent>
     private var state = State.opening
