@@ -64,21 +64,23 @@ let package = Package(
         .target(name: "CProcess"),
 
         // Clients.
+        .target(name: "DurableFiles", swiftSettings: strict),
         .target(name: "Executors", swiftSettings: strict),
         .target(
-            name: "Corosync", dependencies: ["CCorosync", "ClusterModel", "Executors", subprocess], swiftSettings: strict),
+            name: "Corosync", dependencies: ["CCorosync", "ClusterModel", "DurableFiles", "Executors", subprocess], swiftSettings: strict),
         .target(name: "QMP", dependencies: [logging, nioCore, nioPosix], swiftSettings: strict),
         .target(name: "SCSI", swiftSettings: strict),
         .target(name: "ISCSI", dependencies: ["CISCSI", "SCSI"], swiftSettings: strict),
         .target(name: "Reservations", dependencies: ["SCSI"], swiftSettings: strict),
-        .target(name: "SharedDisks", dependencies: ["ClusterModel", "SCSI"], swiftSettings: strict),
-        .target(name: "ClusterStore", dependencies: ["ClusterModel", "Executors", grdb], swiftSettings: strict),
+        .target(name: "SharedDisks", dependencies: ["ClusterModel", "DurableFiles", "SCSI"], swiftSettings: strict),
+        .target(name: "ClusterStore", dependencies: ["ClusterModel", "DurableFiles", "Executors", grdb], swiftSettings: strict),
         .target(name: "VMDefinitions", dependencies: ["ClusterModel", yams], swiftSettings: strict),
         .target(name: "QEMU", dependencies: ["ClusterModel", "QMP", "CProcess", logging, subprocess], swiftSettings: strict),
         .target(name: "SwitchoverFrames", dependencies: ["CPacketSocket"], swiftSettings: strict),
         .target(
             name: "NodeIdentity",
             dependencies: [
+                "DurableFiles",
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -98,7 +100,7 @@ let package = Package(
             ], swiftSettings: strict),
 
         .target(
-            name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", logging],
+            name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "DurableFiles", "NodeClient", "NodeIdentity", logging],
             swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
@@ -114,7 +116,7 @@ let package = Package(
         .target(
             name: "NodeService",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "Forming", "ISCSI", "Membership",
+                "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "DurableFiles", "Forming", "ISCSI", "Membership",
                 "MigrationRules", "NodeClient",
                 "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness",
                 lifecycle, logging, nioCore, nioPosix, subprocess, yams,
@@ -146,6 +148,7 @@ let package = Package(
         .executableTarget(name: "CorosyncProbe", dependencies: ["Corosync"], path: "Tests/CorosyncProbe", swiftSettings: strict),
         .testTarget(
             name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
+        .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles"], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),

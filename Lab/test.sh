@@ -9,7 +9,8 @@ set -uo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 SWIFT=${SWIFT:-swift}
 # The quick ones first: what is wrong with a rule shows before a lab is built.
-targets=(ClusterModelTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests ClusterStoreTests SimulationTests
+targets=(ClusterModelTests DurableFilesTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests ClusterStoreTests
+  SimulationTests
   FormingTests QMPTests NodeIdentityTests NodeServerTests SwitchoverFramesTests SharedDisksTests CorosyncTests QEMUTests LabTests
   MigrationTests)
 [ $# = 0 ] || targets=("$@")

@@ -39,27 +39,27 @@ public struct ClusterFolder: Hashable, Sendable {
     ///
     /// - Parameter machineGroup: The group of the user that QEMU runs as.
     func keepPending(_ bundle: MembershipBundle, session: FormingSession, machineGroup: UInt32?, now: Date) throws {
-        try DurableFile.remove(pending)
+        try FolderStep.remove(pending)
         // Others may pass through to what is theirs: QEMU to its certificates.
-        try DurableFile.makeFolder(pending, mode: 0o711)
+        try FolderStep.makeFolder(pending, mode: 0o711)
         try bundle.credentials.writeReplaceable(to: pending + "/identity", machineGroup: machineGroup)
-        try DurableFile.write(bundle.corosyncKey, to: pending + "/corosync-key", mode: 0o400)
-        try DurableFile.write(Data(bundle.corosyncConfiguration.utf8), to: pending + "/corosync.conf", mode: 0o644)
-        try DurableFile.write(bundle.image, to: pending + "/initial-image.json")
-        try DurableFile.write(APICoding.readableEncoder.encode(session), to: pending + Self.session)
-        try DurableFile.write(APICoding.readableEncoder.encode(MemberRecord(bundle, joinedAt: now)), to: pending + Self.record)
-        try DurableFile.syncFolder(pending)
+        try FolderStep.write(bundle.corosyncKey, to: pending + "/corosync-key", mode: 0o400)
+        try FolderStep.write(Data(bundle.corosyncConfiguration.utf8), to: pending + "/corosync.conf", mode: 0o644)
+        try FolderStep.write(bundle.image, to: pending + "/initial-image.json")
+        try FolderStep.write(APICoding.readableEncoder.encode(session), to: pending + Self.session)
+        try FolderStep.write(APICoding.readableEncoder.encode(MemberRecord(bundle, joinedAt: now)), to: pending + Self.record)
+        try FolderStep.syncFolder(pending)
         // Everything that will be needed must be readable here, before the node depends on it.
         _ = try NodeIdentity.load(from: pending + "/identity", node: bundle.node.rawValue, now: now)
     }
 
-    var hasPending: Bool { DurableFile.exists(pending) }
-    func dropPending() throws(FolderError) { try DurableFile.remove(pending) }
+    var hasPending: Bool { FolderStep.exists(pending) }
+    func dropPending() throws(FolderError) { try FolderStep.remove(pending) }
 
     /// Makes what is pending hold.
     func activate() throws(FolderError) {
-        guard !DurableFile.exists(path) else { throw FolderError(path: path, reason: "exists already") }
-        try DurableFile.rename(pending, to: path)
+        guard !FolderStep.exists(path) else { throw FolderError(path: path, reason: "exists already") }
+        try FolderStep.rename(pending, to: path)
     }
 
     // MARK: Being one
@@ -68,42 +68,42 @@ public struct ClusterFolder: Hashable, Sendable {
     ///
     /// - Throws: When there is a folder that cannot be read: such a node must not be mistaken for a free one.
     public func member() throws(FolderError) -> MemberRecord? {
-        guard DurableFile.exists(path) else { return nil }
+        guard FolderStep.exists(path) else { return nil }
         return try read(MemberRecord.self, Self.record)
     }
 
     /// Keeps the list of nodes for the next start, when the replicated configuration is not open yet.
     public func keep(_ member: MemberRecord) throws {
-        try DurableFile.write(APICoding.readableEncoder.encode(member), to: path + Self.record)
+        try FolderStep.write(APICoding.readableEncoder.encode(member), to: path + Self.record)
     }
 
     /// Set by an operator: Corosync and the engine are not started, also not after a reboot.
-    public var isStopped: Bool { DurableFile.exists(path + Self.stopped) }
+    public var isStopped: Bool { FolderStep.exists(path + Self.stopped) }
     public func setStopped(_ isStopped: Bool) throws(FolderError) {
         if isStopped {
-            try DurableFile.write(Data(), to: path + Self.stopped)
+            try FolderStep.write(Data(), to: path + Self.stopped)
         } else {
-            try DurableFile.remove(path + Self.stopped)
+            try FolderStep.remove(path + Self.stopped)
         }
     }
 
     /// What the others said when they refused this node.
     public func eviction() -> Eviction? { try? read(Eviction.self, Self.evicted) }
     public func keep(_ eviction: Eviction) throws {
-        try DurableFile.write(APICoding.readableEncoder.encode(eviction), to: path + Self.evicted)
+        try FolderStep.write(APICoding.readableEncoder.encode(eviction), to: path + Self.evicted)
     }
 
     /// The session by which the node was made a member, as long as whoever did it may take it back.
     func session() -> FormingSession? { try? read(FormingSession.self, Self.session) }
-    func endSession() throws(FolderError) { try DurableFile.remove(path + Self.session) }
+    func endSession() throws(FolderError) { try FolderStep.remove(path + Self.session) }
 
     // MARK: Becoming free
 
     /// Makes the node a free one. Its keys and its copy of the configuration are gone afterwards.
     public func remove() throws(FolderError) {
-        try DurableFile.remove(removed)
-        if DurableFile.exists(path) { try DurableFile.rename(path, to: removed) }
-        try DurableFile.remove(removed)
+        try FolderStep.remove(removed)
+        if FolderStep.exists(path) { try FolderStep.rename(path, to: removed) }
+        try FolderStep.remove(removed)
     }
 
     /// Clears away what a crash has left: a bundle that was never activated, a cluster folder half removed.
@@ -113,7 +113,7 @@ public struct ClusterFolder: Hashable, Sendable {
     public func tidy() throws(FolderError) -> Bool {
         let hadPending = hasPending
         try dropPending()
-        try DurableFile.remove(removed)
+        try FolderStep.remove(removed)
         return hadPending
     }
 

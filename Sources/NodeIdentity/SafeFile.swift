@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 /// Files that must never be half written, and whose content comes from outside.
@@ -12,25 +13,11 @@ enum SafeFile {
     ///   - mode: Set before the content is written, so that a key is never readable by others even for a moment.
     ///   - group: The group the file belongs to; nil leaves the caller's.
     static func write(_ text: String, to path: String, mode: mode_t, group: gid_t? = nil) throws(IdentityError) {
+        // Several may write at a time, so each has a name of its own for what is not finished.
         let temporary = "\(path).new-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .unwritable(path: path, reason: lastError()) }
-        do throws(IdentityError) {
-            defer { close(file) }
-            if let group, fchown(file, uid_t.max, group) != 0 { throw .unwritable(path: path, reason: lastError()) }
-            if fchmod(file, mode) != 0 { throw .unwritable(path: path, reason: lastError()) }
-            try writeAll(Array(text.utf8), to: file, path: path)
-            if fsync(file) != 0 { throw .unwritable(path: path, reason: lastError()) }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        guard rename(temporary, path) == 0 else {
-            let reason = lastError()
-            unlink(temporary)
-            throw .unwritable(path: path, reason: reason)
-        }
-        try syncFolder(of: path)
+        do throws(FileFailure) {
+            try DurableFile.replace(path, with: Array(text.utf8), mode: mode, group: group, temporary: temporary)
+        } catch { throw IdentityError(error) }
     }
 
     /// Reads a small text file.
@@ -71,25 +58,14 @@ enum SafeFile {
         if chmod(path, mode) != 0 { throw .unwritable(path: path, reason: lastError()) }
     }
 
-    private static func writeAll(_ bytes: [UInt8], to file: Int32, path: String) throws(IdentityError) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + written, $0.count - written) }
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw .unwritable(path: path, reason: lastError()) }
-            written += count
-        }
-    }
-
     /// A rename is durable only when the folder that holds the name is.
     static func syncFolder(of path: String) throws(IdentityError) {
-        let slash = path.lastIndex(of: "/")
-        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard file >= 0 else { throw .unwritable(path: folder, reason: lastError()) }
-        defer { close(file) }
-        guard fsync(file) == 0 else { throw .unwritable(path: folder, reason: lastError()) }
+        do throws(FileFailure) { try DurableFile.synchronize(folder: DurableFile.folder(of: path)) } catch { throw IdentityError(error) }
     }
+}
+
+extension IdentityError {
+    init(_ failure: FileFailure) { self = .unwritable(path: failure.path, reason: failure.reason) }
 }
 
 /// The text of `errno`, as perror(3) would print it.

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import Glibc
 
@@ -88,10 +89,9 @@ struct StoreFiles: Sendable {
 
     /// A name is durable only when the folder that holds it is.
     func sync(folder: String) throws(StoreError) {
-        let file = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard file >= 0 else { throw failure(folder) }
-        defer { close(file) }
-        guard fsync(file) == 0 else { throw failure(folder) }
+        do throws(FileFailure) { try DurableFile.synchronize(folder: folder.isEmpty ? "." : folder) } catch {
+            throw failure(folder, code: error.code)
+        }
     }
 
     /// Room for those without privileges, as statvfs(3) tells it; zero when it does not.
@@ -101,9 +101,8 @@ struct StoreFiles: Sendable {
         return UInt64(status.f_bavail) &* UInt64(status.f_frsize)
     }
 
-    /// `errno` as an error about a path.
-    func failure(_ path: String) -> StoreError {
-        let code = errno
+    /// What the kernel said (errno) as an error about a path.
+    func failure(_ path: String, code: Int32 = errno) -> StoreError {
         if code == ENOSPC || code == EDQUOT { return .full(path: path, freeBytes: freeBytes) }
         return .inputOutput(path: path, reason: String(cString: strerror(code)))
     }

@@ -1,5 +1,6 @@
 import ClusterAPI
 import ClusterModel
+import DurableFiles
 import Forming
 import Foundation
 import ISCSI
@@ -59,7 +60,7 @@ final class EngineDelegate: MemberDelegate {
         let file = folder.path + "/witness-epoch"
         let last = (try? String(contentsOfFile: file, encoding: .utf8)).flatMap { UInt16($0) } ?? 0
         let next = last &+ 1 == 0 ? 1 : last &+ 1
-        try DurableFile.replace(URL(filePath: file), with: Data("\(next)".utf8))
+        try DurableFile.replace(file, with: Array("\(next)".utf8))
         return next
     }
 }

@@ -1,4 +1,5 @@
 import ClusterModel
+import DurableFiles
 import Foundation
 import Glibc
 
@@ -52,7 +53,7 @@ struct MachineStore: Sendable {
     func save(_ stored: StoredMachine) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        try DurableFile.replace(file(of: stored.machine.name), with: encoder.encode(stored))
+        try DurableFile.replace(file(of: stored.machine.name).path, with: [UInt8](encoder.encode(stored)))
     }
 
     func remove(_ name: VMName) throws {
@@ -62,43 +63,4 @@ struct MachineStore: Sendable {
     }
 
     private func file(of name: VMName) -> URL { folder.appending(path: "\(name).json") }
-}
-
-/// Writing that survives a power cut: temporary file, fsync, rename, fsync of the folder (rename(2), fsync(2)).
-enum DurableFile {
-    /// - Throws: ``Failure``.
-    static func replace(_ file: URL, with data: Data) throws {
-        let temporary = file.appendingPathExtension("new")
-        try write(data, to: temporary.path)
-        guard rename(temporary.path, file.path) == 0 else { throw Failure(path: file.path, code: errno) }
-        try synchronizeFolder(file.deletingLastPathComponent().path)
-    }
-
-    private static func write(_ data: Data, to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw Failure(path: path, code: errno) }
-        defer { close(descriptor) }
-        var rest = [UInt8](data)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Failure(path: path, code: count < 0 ? errno : ENOSPC) }
-            rest = rest.dropFirst(count)
-        }
-        guard fsync(descriptor) == 0 else { throw Failure(path: path, code: errno) }
-    }
-
-    private static func synchronizeFolder(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure(path: path, code: errno) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw Failure(path: path, code: errno) }
-    }
-
-    /// What the kernel said (errno), for instance that the disk is full.
-    struct Failure: Error, Hashable, CustomStringConvertible {
-        var path: String
-        var code: Int32
-        var description: String { "\(path) cannot be written: \(String(cString: strerror(code)))." }
-    }
 }

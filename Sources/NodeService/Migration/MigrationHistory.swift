@@ -1,4 +1,5 @@
 import ClusterModel
+import DurableFiles
 import Foundation
 import Synchronization
 
@@ -21,7 +22,7 @@ final class MigrationHistory: Sendable {
             records.removeLast(max(records.count - Self.limit, 0))
             return records
         }
-        try DurableFile.replace(file, with: JSONEncoder().encode(all))
+        try DurableFile.replace(file.path, with: [UInt8](JSONEncoder().encode(all)))
     }
 
     func records() -> [MigrationRecord] { kept.withLock { $0 } }

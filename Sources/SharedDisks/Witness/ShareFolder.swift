@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 
 /// The folder of a file share witness: small files, replaced whole. Every call blocks.
@@ -36,24 +37,20 @@ struct ShareFolder: Sendable {
 
     /// After this the file is the new one, also after a loss of power; before, it is the old one.
     func replace(_ name: String, with bytes: [UInt8]) throws(WitnessError) {
-        let temporary = path + "/." + name + ".new"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw failure("\(name) cannot be created") }
-        do {
-            defer { close(file) }
-            var done = 0
-            while done < bytes.count {
-                let count = bytes[done...].withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
-                guard count > 0 || errno == EINTR else { throw failure("\(name) cannot be written") }
-                done += max(count, 0)
-            }
-            guard fsync(file) == 0 else { throw failure("\(name) cannot be made durable") }
+        do throws(FileFailure) {
+            try DurableFile.replace(path + "/" + name, with: bytes, temporary: path + "/." + name + ".new")
+        } catch {
+            let what =
+                switch error.step {
+                case .create: "\(name) cannot be created"
+                case .write, .close, .changeMode, .changeGroup: "\(name) cannot be written"
+                case .synchronize: "\(name) cannot be made durable"
+                case .rename: "\(name) cannot be replaced"
+                case .openFolder: "the folder cannot be opened"
+                case .synchronizeFolder: "the folder cannot be made durable"
+                }
+            throw .share(path: path, "\(what): \(error.reason)")
         }
-        guard rename(temporary, path + "/" + name) == 0 else { throw failure("\(name) cannot be replaced") }
-        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { throw failure("the folder cannot be opened") }
-        defer { close(folder) }
-        guard fsync(folder) == 0 else { throw failure("the folder cannot be made durable") }
     }
 
     func remove(_ name: String) throws(WitnessError) {

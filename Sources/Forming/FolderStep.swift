@@ -1,42 +1,22 @@
+import DurableFiles
 import Foundation
 import Glibc
 
-/// Files and folders that survive a power cut once a call returned (rename(2), fsync(2)).
-enum DurableFile {
-    /// Replaces a file as a whole.
-    ///
-    /// - Parameter mode: Given before anything is written, so that a secret is never readable by others even for a moment.
+/// Files and folders of the cluster folder; what a call did survives a power cut once it returned.
+enum FolderStep {
     static func write(_ data: Data, to path: String, mode: mode_t = 0o600) throws(FolderError) {
-        let new = path + ".new"
-        let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .init(new) }
-        do throws(FolderError) {
-            defer { close(file) }
-            guard fchmod(file, mode) == 0 else { throw .init(new) }
-            var rest = [UInt8](data)[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { throw count < 0 ? .init(new) : .init(path: new, code: ENOSPC) }
-                rest = rest.dropFirst(count)
-            }
-            guard fsync(file) == 0 else { throw .init(new) }
-        } catch {
-            unlink(new)
-            throw error
-        }
-        try rename(new, to: path)
+        do throws(FileFailure) { try DurableFile.replace(path, with: [UInt8](data), mode: mode) } catch { throw FolderError(error) }
     }
 
     /// Moves a file or folder in one step; both places are in the same folder.
     static func rename(_ path: String, to new: String) throws(FolderError) {
         guard Glibc.rename(path, new) == 0 else { throw .init(path) }
-        try syncFolder((new as NSString).deletingLastPathComponent)
+        try syncFolder(DurableFile.folder(of: new))
     }
 
     static func makeFolder(_ path: String, mode: mode_t) throws(FolderError) {
         guard mkdir(path, mode) == 0 || errno == EEXIST, chmod(path, mode) == 0 else { throw .init(path) }
-        try syncFolder((path as NSString).deletingLastPathComponent)
+        try syncFolder(DurableFile.folder(of: path))
     }
 
     /// Removes a file or a folder with all in it; nothing there is fine.
@@ -45,14 +25,11 @@ enum DurableFile {
             if !exists(path) { return }
             throw .init(path: path, reason: error.localizedDescription)
         }
-        try syncFolder((path as NSString).deletingLastPathComponent)
+        try syncFolder(DurableFile.folder(of: path))
     }
 
     static func syncFolder(_ path: String) throws(FolderError) {
-        let file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard file >= 0 else { throw .init(path) }
-        defer { close(file) }
-        guard fsync(file) == 0 else { throw .init(path) }
+        do throws(FileFailure) { try DurableFile.synchronize(folder: path) } catch { throw FolderError(error) }
     }
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
@@ -68,6 +45,7 @@ public struct FolderError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
     init(path: String, code: Int32) { self.init(path: path, reason: String(cString: strerror(code)).lowercased()) }
+    init(_ failure: FileFailure) { self.init(path: failure.path, code: failure.code) }
     /// With what the kernel just said (errno).
     init(_ path: String) { self.init(path: path, code: errno) }
 
