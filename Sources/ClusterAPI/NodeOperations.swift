@@ -113,11 +113,10 @@ public struct IncomingOffer: Hashable, Sendable, Codable {
     public var epoch: UInt64
     public var acceleration: Acceleration
     public var qemuVersion: String
-    public var multifdChannels: Int
     public var postCopy: Bool
     public init(
         migration: UUID, machine: VirtualMachine, source: NodeName, epoch: UInt64, acceleration: Acceleration, qemuVersion: String,
-        multifdChannels: Int, postCopy: Bool
+        postCopy: Bool
     ) {
         self.migration = migration
         self.machine = machine
@@ -125,7 +124,6 @@ public struct IncomingOffer: Hashable, Sendable, Codable {
         self.epoch = epoch
         self.acceleration = acceleration
         self.qemuVersion = qemuVersion
-        self.multifdChannels = multifdChannels
         self.postCopy = postCopy
     }
 }

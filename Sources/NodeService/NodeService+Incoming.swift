@@ -144,7 +144,7 @@ extension NodeService {
         let machine = IncomingMachine(
             offer: IncomingOffer(
                 migration: migration, machine: entry.stored.machine, source: expected.source, epoch: expected.epoch,
-                acceleration: host.acceleration, qemuVersion: host.qemuVersion, multifdChannels: 0, postCopy: false),
+                acceleration: host.acceleration, qemuVersion: host.qemuVersion, postCopy: false),
             local: local, logger: logger)
         incoming[migration] = machine
         return machine

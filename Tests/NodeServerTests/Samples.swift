@@ -62,7 +62,7 @@ enum Samples {
     static let initializeRequest = InitializeDiskRequest(disk: disk, label: "csv1", force: true)
     static let allocation = AllocationRequest(definition: definition, volume: "csv1", owner: n1)
     static let offer = IncomingOffer(
-        migration: id, machine: machine, source: n1, epoch: 7, acceleration: .kvm, qemuVersion: "7.2.9", multifdChannels: 2,
+        migration: id, machine: machine, source: n1, epoch: 7, acceleration: .kvm, qemuVersion: "7.2.9",
         postCopy: false)
     static let ready = IncomingReady(address: "10.72.0.2", port: 49_152)
     static let frame = CapturedFrame(interface: "lan", bytes: Data((0..<70).map { UInt8($0) }))

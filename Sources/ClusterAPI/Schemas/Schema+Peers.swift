@@ -19,7 +19,6 @@ extension IncomingOffer: Described {
             .init("epoch", .unsigned),
             Schema.property("acceleration", Acceleration.self),
             .init("qemuVersion", .text()),
-            .init("multifdChannels", .unsigned),
             .init("postCopy", .boolean),
         ])
     }

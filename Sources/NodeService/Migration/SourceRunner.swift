@@ -233,7 +233,7 @@ actor SourceRunner {
             ready = try await tools.peer.prepareIncoming(
                 IncomingOffer(
                     migration: id, machine: local.machine, source: tools.node, epoch: rules.epoch, acceleration: tools.acceleration,
-                    qemuVersion: tools.qemuVersion, multifdChannels: 0, postCopy: order.postCopy))
+                    qemuVersion: tools.qemuVersion, postCopy: order.postCopy))
             try await isReached
             tell(.destinationReady)
         } catch is CancellationError {
