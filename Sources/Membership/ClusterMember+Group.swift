@@ -68,7 +68,7 @@ extension ClusterMember {
     }
 
     private static func member(_ member: Corosync.GroupMember) -> ClusterRules.GroupMember? {
-        UInt16(exactly: member.node.rawValue).flatMap(NodeID.init).map { ClusterRules.GroupMember(node: $0, process: member.processID) }
+        NodeID(member.node).map { ClusterRules.GroupMember(node: $0, process: member.processID) }
     }
 
     private func sendAll(_ outgoing: Mailbox<[UInt8]>, to group: ProcessGroup) async {

@@ -5,7 +5,7 @@ import Logging
 
 /// Votequorum: rings, their quorum, and the vote of the witness that this node casts.
 extension ClusterMember {
-    /// Well within the device's timeout of 3 s (`CorosyncConfiguration.Witness`).
+    /// A third of the device's timeout (``ArbitrationTimings/pollTimeout``).
     private static let pollInterval = Duration.milliseconds(500)
 
     /// Connects whenever Corosync is there.
@@ -47,14 +47,19 @@ extension ClusterMember {
     }
 
     private func newRing(_ ring: RingID, _ nodes: [CorosyncNodeID]) {
-        let members = nodes.compactMap { UInt16(exactly: $0.rawValue).flatMap(NodeID.init) }
-        standing.ring = members.sorted()
+        standing.ring = nodes.compactMap(NodeID.init).sorted()
         standing.isRingDecided = false
         currentRing = ring
-        witnessPort?.newRing(
-            ArbitrationRing(representative: ring.representative.rawValue, sequence: ring.sequence, members: Set(members)))
+        if let arbitrationRing { witnessPort?.newRing(arbitrationRing) }
         wakeVoter.put(())
         publish()
+    }
+
+    /// The current ring as the witness's arbitration knows it.
+    var arbitrationRing: ArbitrationRing? {
+        currentRing.map {
+            ArbitrationRing(representative: $0.representative.rawValue, sequence: $0.sequence, members: Set(standing.ring))
+        }
     }
 
     private func decided(_ isQuorate: Bool, _ nodes: [VotequorumNode]) {
@@ -116,5 +121,13 @@ extension ClusterMember {
             return nil
         }
         return decision.isYes && VotequorumTarget(of: configuration).isDeviceCounted && ContinuousClock.now < decision.validUntil
+    }
+}
+
+extension NodeID {
+    /// - Returns: Nil for 0, which is the quorum device, and for numbers that no node of ours can have.
+    init?(_ id: CorosyncNodeID) {
+        guard let number = UInt16(exactly: id.rawValue) else { return nil }
+        self.init(rawValue: number)
     }
 }

@@ -35,10 +35,7 @@ extension ClusterMember {
         witnessPort = port
         witnessWork = Mailbox()
         port.newVotes(committedVotes)
-        if let ring = currentRing {
-            port.newRing(
-                ArbitrationRing(representative: ring.representative.rawValue, sequence: ring.sequence, members: Set(standing.ring)))
-        }
+        if let arbitrationRing { port.newRing(arbitrationRing) }
     }
 
     private func closed() {

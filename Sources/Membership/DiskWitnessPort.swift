@@ -82,8 +82,7 @@ public final class DiskWitnessPort: WitnessPort {
         var holder: NodeID??
         var problem: String??
         while !Task.isCancelled {
-            let number = await disk.number
-            let now = (held: await disk.isHolder ? number : nil, holder: await disk.holder, problem: disk.lastProblem)
+            let now = (held: await disk.heldNumber, holder: await disk.holder, problem: disk.lastProblem)
             if now.held != held { report.yield(now.held.map { .held(id: $0) } ?? .notHeld) }
             if holder != .some(now.holder) { report.yield(.holder(now.holder)) }
             if problem != .some(now.problem) { report.yield(.problem(now.problem)) }

@@ -24,7 +24,6 @@ public actor NodeService {
     var runnerTasks: [UUID: Task<Void, Never>] = [:]
     var queue: MigrationQueue
     var incoming: [UUID: IncomingMachine] = [:]
-    private var supervisor: Task<Void, Never>?
     /// nil with a fixed list of nodes.
     nonisolated let forming: FormingSeat?
     /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.

@@ -36,16 +36,4 @@ public enum ReservationError: Error, Hashable, CustomStringConvertible {
             "\(disk) cannot be a cluster disk: its storage array does not offer \(what). Turn on SCSI-3 persistent reservations there."
         }
     }
-
-    /// Whether the command may have been carried out nevertheless, or may yet be.
-    public var isOutcomeUnknown: Bool {
-        switch self {
-        case .transport(let error): error.outcome == .unknown
-        case .interrupted, .malformed: true
-        case .refused(_, _, .checkCondition, let sense?):
-            sense.isDeferred || ![.illegalRequest, .unitAttention, .notReady, .dataProtect].contains(sense.key)
-        case .refused: true
-        case .conflict, .preempted, .notReady, .unsupported: false
-        }
-    }
 }

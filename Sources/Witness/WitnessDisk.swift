@@ -85,8 +85,8 @@ public actor WitnessDisk {
     /// The node that holds the witness, as this one read last.
     public var holder: NodeID? { machine.holder }
     public var isHolder: Bool { machine.isHolder(at: now) }
-    /// ``VoteTable/witnessID`` of what is on the disk; nil while there is no session.
-    public var number: UInt64? { volume?.number }
+    /// ``VoteTable/witnessID`` of the witness that this node holds; nil when it does not hold it.
+    public var heldNumber: UInt64? { isHolder ? volume?.number : nil }
 
     /// Reads the newest configuration. Only the holder: it has passed the barrier, so nothing older can land after what it reads.
     public func readConfiguration() async throws(WitnessDiskError) -> WitnessReading {

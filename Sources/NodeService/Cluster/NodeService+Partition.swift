@@ -11,20 +11,20 @@ extension NodeService {
     /// Until cancelled. Nothing to do while the list of nodes is fixed: then there is no quorum to lose.
     func keepWithinQuorum() async {
         guard let forming else { return }
-        var clock = PartitionGuard(now: .zero)
+        var partition = PartitionGuard(now: .zero)
         let start = ContinuousClock.now
-        var phase = clock.phase
+        var phase = partition.phase
         while !Task.isCancelled {
             if let view = await forming.engine.view {
-                let actions = clock.step(
+                let actions = partition.step(
                     PartitionFacts(
                         isVotequorumQuorate: view.standing.isQuorate, isRingDecided: view.standing.isRingDecided,
                         isEpochOpen: view.standing.log.isOpen),
                     now: ContinuousClock.now - start, machines: await localFacts(), owned: ownedEpochs(),
                     secondsUntilStop: view.state.quorum.secondsUntilStop)
-                mayStart = clock.mayStart
-                if clock.phase != phase { logger.notice("machines here", metadata: ["are": "\(clock.phase)"]) }
-                phase = clock.phase
+                mayStart = partition.mayStart
+                if partition.phase != phase { logger.notice("machines here", metadata: ["are": "\(partition.phase)"]) }
+                phase = partition.phase
                 for action in actions { await carryOut(action) }
             } else {
                 // The engine is being started or stopped; it stops only when no machine runs.
@@ -38,7 +38,6 @@ extension NodeService {
     private func localFacts() async -> [LocalMachineFact] {
         var facts: [LocalMachineFact] = []
         for (name, entry) in machines {
-            // A machine on its way out is let go on: its switchover asks for quorum itself, or ends on one node without.
             guard let local = entry.local, !local.process.hasEnded else { continue }
             let execution: LocalMachineFact.Execution
             if entry.stored.incoming != nil {

@@ -163,10 +163,10 @@ actor StorageAccess {
         return status
     }
 
-    /// The disk itself, for whoever makes it a witness.
     /// The session to the SAN as SCSI sees it.
     func transport() async throws -> any SCSITransport { try await connected().session }
 
+    /// The disk itself, for whoever makes it a witness.
     func disk(_ id: DiskID) async throws -> SharedDisk {
         guard let disk = try await surveyAgain().inventory.disk(id) else {
             throw APIError(.notFound, "\(node) sees no shared disk \(id). See: apus disk list", node: node)
