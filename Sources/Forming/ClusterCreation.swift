@@ -9,9 +9,11 @@ public protocol ClusterFounder: Sendable {
     func initialImage(of seed: ClusterSeed) throws(APIError) -> Data
     /// The corosync.conf of the new cluster.
     func corosyncConfiguration(of seed: ClusterSeed, image: Data) throws(APIError) -> String
-    /// Makes the witness of the seed ready and writes the image to it. Nothing to do without a witness.
-    func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError)
-    /// Takes back what ``initializeWitness(of:image:force:)`` did.
+    /// A key for Corosync's links.
+    func newCorosyncKey() -> Data
+    /// Makes the witness of the seed ready. Nothing to do without a witness.
+    func initializeWitness(of seed: ClusterSeed, force: Bool) async throws(APIError)
+    /// Takes back what ``initializeWitness(of:force:)`` did.
     func clearWitness(of seed: ClusterSeed) async throws(APIError)
 }
 
@@ -129,7 +131,7 @@ public struct ClusterCreation: Sendable {
         let image = try founder.initialImage(of: seed)
         let configuration = try founder.corosyncConfiguration(of: seed, image: image)
         if choice != .none {
-            try await founder.initializeWitness(of: seed, image: image, force: request.force)
+            try await founder.initializeWitness(of: seed, force: request.force)
             progress.seed = seed
             await report("the witness is initialised")
         }
@@ -188,7 +190,7 @@ public struct ClusterCreation: Sendable {
             let seed = ClusterSeed(
                 id: UUID(), name: request.name, createdAt: now, requestedBy: nil, members: members, witness: witness,
                 witnessID: witness == .none ? 0 : .random(in: 1 ... .max), authority: ClusterAuthority(try authority.files()),
-                corosyncKey: Data(JoinSecret.random(byteCount: 256)))
+                corosyncKey: founder.newCorosyncKey())
             return (seed, credentials)
         } catch { throw APIError(.failed, "The keys of cluster \(request.name) cannot be made: \(error)") }
     }

@@ -24,7 +24,9 @@ final class PlayedFounder: ClusterFounder {
         return Data("{}".utf8)
     }
     func corosyncConfiguration(of seed: ClusterSeed, image: Data) throws(APIError) -> String { "totem {}" }
-    func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError) {
+    let key = Data((0..<256).map { _ in UInt8.random(in: .min ... .max) })
+    func newCorosyncKey() -> Data { key }
+    func initializeWitness(of seed: ClusterSeed, force: Bool) async throws(APIError) {
         if let witnessFailure { throw witnessFailure }
         seen.withLock { $0.initialized += 1 }
     }
@@ -61,6 +63,7 @@ struct CreationTests {
             let seed = try #require(founder.seen.withLock { $0.seeds.first })
             #expect(seed.members.map(\.id.rawValue) == [1, 2, 3])
             #expect(seed.corosyncKey.count == 256)
+            #expect(seed.corosyncKey == founder.key)
             for (index, node) in nodes.enumerated() {
                 let member = try #require(try node.folder.member())
                 #expect(member.clusterID == seed.id && member.nodeID == seed.members[index].id && member.nodes.count == 3)

@@ -66,7 +66,9 @@ public struct NewCluster: ClusterFounder {
         } catch { throw error as? APIError ?? APIError(.refused, "\(error)") }
     }
 
-    public func initializeWitness(of seed: ClusterSeed, image: Data, force: Bool) async throws(APIError) {
+    public func newCorosyncKey() -> Data { Data(CorosyncFiles.newKey()) }
+
+    public func initializeWitness(of seed: ClusterSeed, force: Bool) async throws(APIError) {
         switch seed.witness {
         case .none: return
         case .disk(let id):
