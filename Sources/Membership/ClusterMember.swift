@@ -18,7 +18,6 @@ public actor ClusterMember {
 
     private var log: ConfigurationLog
     private var state = ClusterState()
-    private var isApplying = true
     var standing = MembershipStanding()
 
     private var lastNumber: UInt64 = 0
@@ -236,7 +235,7 @@ public actor ClusterMember {
     private func restore(_ bytes: [UInt8], _ index: UInt64) {
         do throws(ClusterCodingError) {
             state = try ClusterCoding.state(from: bytes)
-            isApplying = true
+            standing.logProblem = nil
         } catch {
             stopApplying("\(error)")
         }
@@ -259,11 +258,12 @@ public actor ClusterMember {
         publish()
     }
 
+    private var isApplying: Bool { standing.logProblem == nil }
+
     /// A node that cannot read the log must not go on as if the entry had not been: it would have another configuration than the others.
     private func stopApplying(_ reason: String) {
         guard isApplying else { return }
-        isApplying = false
-        standing.corosyncProblem = reason
+        standing.logProblem = reason
         logger.critical("the configuration cannot be followed any more", metadata: ["reason": "\(reason)"])
     }
 

@@ -93,7 +93,7 @@ public actor MemberRunner: MemberEngine {
 
     public func state() async -> JoinState {
         guard let view = member?.now else { return JoinState(phase: .starting, note: "The engine does not run.") }
-        let note = view.standing.corosyncProblem ?? view.standing.log.sentence { view.state.name(of: $0) }
+        let note = view.standing.problem ?? view.standing.log.sentence { view.state.name(of: $0) }
         guard view.standing.mayAct, case .open(_, _, false) = view.standing.log.phase else {
             return JoinState(phase: .starting, note: note)
         }

@@ -18,8 +18,13 @@ public struct MembershipStanding: Hashable, Sendable {
     public var witnessProblem: String?
     /// Why Corosync cannot be used.
     public var corosyncProblem: String?
+    /// Why the log cannot be followed any more, for good: an entry that this version cannot read.
+    public var logProblem: String?
 
     public init() {}
+
+    /// What keeps this node from taking part at all.
+    public var problem: String? { logProblem ?? corosyncProblem }
 
     /// Whether this partition may run machines and change things: votequorum says so of this very ring, **and** the log is open.
     ///

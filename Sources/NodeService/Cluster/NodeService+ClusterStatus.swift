@@ -44,7 +44,7 @@ extension NodeService: ClusterStatusOperations {
     }
 
     private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {
-        if let problem = standing.corosyncProblem { return problem }
+        if let problem = standing.problem { return problem }
         if standing.log.isOpen, !standing.isRingDecided {
             return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts."
         }
