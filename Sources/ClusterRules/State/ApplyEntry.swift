@@ -44,11 +44,11 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     }
     guard entry.votes == command.votes else { throw .votesDiffer(index: entry.index) }
 
-    let before = MembershipFile(of: state)
+    let before = MembershipParts(of: state)
     state.appliedIndex = entry.index
     defer {
         if let votes = entry.votes { state.votes = votes }
-        if MembershipFile(of: state) != before { state.membershipVersion = entry.index }
+        if MembershipParts(of: state).differ(from: before) { state.membershipVersion = entry.index }
     }
 
     // A request is sent again after a ring change, and may then be in the log twice.
@@ -62,19 +62,23 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     do { return .applied(try apply(command, at: place, to: &state)) } catch { return .rejected(error) }
 }
 
-/// What Corosync's configuration file says of a state.
-private struct MembershipFile: Equatable {
-    var nodes: [NodeID: [String]]
-    var names: [NodeID: NodeName]
-    var votes: [NodeID: Int]
+/// What Corosync's configuration file is made of. Holding on to it copies nothing.
+private struct MembershipParts {
+    var nodes: [NodeID: ClusterNode]
+    var votes: VoteTable
     var witness: Witness
-    var witnessVotes: Int
 
     init(of state: ClusterState) {
-        nodes = state.nodes.mapValues(\.addresses.rings)
-        names = state.nodes.mapValues(\.name)
-        votes = state.votes.nodes
+        nodes = state.nodes
+        votes = state.votes
         witness = state.witness.witness
-        witnessVotes = state.votes.witness
+    }
+
+    /// Whether the file says something else now. Most entries touch none of it, which is told at once.
+    func differ(from other: MembershipParts) -> Bool {
+        votes.nodes != other.votes.nodes || votes.witness != other.votes.witness || witness != other.witness
+            || (nodes != other.nodes
+                && (nodes.mapValues(\.addresses.rings) != other.nodes.mapValues(\.addresses.rings)
+                    || nodes.mapValues(\.name) != other.nodes.mapValues(\.name)))
     }
 }

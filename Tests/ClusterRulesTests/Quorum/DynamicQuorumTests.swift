@@ -140,7 +140,7 @@ struct DynamicQuorumTests {
     /// parts of the cluster both be a majority, and give every vote back in the end.
     @Test("A storm of losses and returns", arguments: UInt64(0)..<60)
     func storm(seed: UInt64) throws {
-        var generator = StateStormGenerator(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         let count = Int.random(in: 1...7, using: &generator)
         var world = try World(nodes: count, witness: Bool.random(using: &generator))
         let hasWitness = world.witness

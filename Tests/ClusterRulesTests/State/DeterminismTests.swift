@@ -9,7 +9,7 @@ import Testing
 struct DeterminismTests {
     @Test("Replayed, and taken up again from encoded bytes half way, the state has the same bytes", arguments: UInt64(0)..<20)
     func sameBytes(seed: UInt64) throws {
-        var generator = StateStormGenerator(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         let commands = (0..<300).map { _ in Self.command(&generator) }
         var first = try StateFixture.cluster(nodes: 3)
         var second = try ClusterCoding.state(from: try ClusterCoding.bytes(of: first))
@@ -29,7 +29,7 @@ struct DeterminismTests {
 
     @Test("A refused command changes nothing", arguments: UInt64(100)..<120)
     func rejectedChangesNothing(seed: UInt64) throws {
-        var generator = StateStormGenerator(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         var state = try StateFixture.cluster(nodes: 3)
         for index in 0..<400 {
             let before = state
@@ -72,7 +72,7 @@ struct DeterminismTests {
         #expect(state == before)
     }
 
-    static func command(_ generator: inout StateStormGenerator) -> ClusterCommand {
+    static func command(_ generator: inout SeededGenerator) -> ClusterCommand {
         let node = StateFixture.id(UInt16.random(in: 1...6, using: &generator))
         let other = StateFixture.id(UInt16.random(in: 1...5, using: &generator))
         let number = Int.random(in: 1...4, using: &generator)

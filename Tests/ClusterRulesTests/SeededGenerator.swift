@@ -1,5 +1,5 @@
 /// SplitMix64: small, and the same sequence everywhere for one seed.
-struct StateStormGenerator: RandomNumberGenerator {
+struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed }
     mutating func next() -> UInt64 {
