@@ -104,12 +104,11 @@ public struct ClusterCreation: Sendable {
             await close()
             return sentence
         } catch {
-            let failure = error as? APIError ?? APIError(.failed, error is CancellationError ? "The node service was stopped." : "\(error)")
             let reached = progress
             // Taking back must also be done when what failed was a cancellation, so it runs in a task that nobody cancels.
             let leftovers = await Task { await takeBack(reached) }.value
             await close()
-            throw APIError(failure.code, ([failure.message] + leftovers).joined(separator: "\n"), node: failure.node)
+            throw APIError(failed: error, leftovers: leftovers)
         }
     }
 
@@ -154,12 +153,10 @@ public struct ClusterCreation: Sendable {
     private func prepare(_ progress: inout Progress) async throws(APIError) -> [FormationRules.Answer] {
         var answers: [FormationRules.Answer] = []
         for candidate in candidates {
-            let before = Date()
-            let offer = try await candidate.prepare(for: request.name)
+            let answer = try await candidate.answer(for: request.name)
+            let offer = answer.offer
             progress.sessions[candidate.node] = offer.session
-            // Its clock was read somewhere between; the middle is wrong by half the way at most.
-            let middle = before.addingTimeInterval(Date().timeIntervalSince(before) / 2)
-            answers.append(.init(offer: offer, clockAhead: offer.now.timeIntervalSince(middle)))
+            answers.append(answer)
             guard offer.node == candidate.node else {
                 throw APIError(.refused, "The node with the token of \(candidate.node) calls itself \(offer.node). Make a new token there.")
             }
@@ -221,20 +218,11 @@ public struct ClusterCreation: Sendable {
         while !waiting.isEmpty {
             for candidate in candidates where waiting.contains(candidate.node) {
                 guard let session = sessions[candidate.node] else { continue }
-                do throws(APIError) {
-                    let state = try await candidate.state(session: session)
-                    last[candidate.node] = state.note ?? state.phase.rawValue
-                    if state.phase == .failed {
-                        throw APIError(.failed, "\(candidate.node) did not start: \(state.note ?? "no reason given")")
-                    }
-                    guard state.phase == .open else { continue }
-                    waiting.removeAll { $0 == candidate.node }
-                    await report("\(candidate.node): up")
-                } catch {
-                    // A node that is changing its certificate, or restarting, may be silent for a moment.
-                    guard [.unreachable, .timeout].contains(error.code) else { throw error }
-                    last[candidate.node] = error.message
-                }
+                let found = try await candidate.progress(session: session)
+                last[candidate.node] = found.note
+                guard found.isOpen else { continue }
+                waiting.removeAll { $0 == candidate.node }
+                await report("\(candidate.node): up")
             }
             if waiting.isEmpty { return }
             guard ContinuousClock.now < end else {
@@ -255,13 +243,10 @@ public struct ClusterCreation: Sendable {
         var leftovers: [String] = []
         for candidate in candidates.reversed() {
             guard let session = progress.sessions[candidate.node] else { continue }
-            do throws(APIError) {
-                try await candidate.abort(session: session)
+            if let leftover = await candidate.takeBack(session: session) {
+                leftovers.append(leftover)
+            } else {
                 await report("\(candidate.node): as before")
-            } catch {
-                leftovers.append(
-                    "\(candidate.node) may not be as it was before: \(error.message) If `apus cluster status` there still shows a cluster "
-                        + "in a minute, run `apus cluster destroy --local --force` on it.")
             }
         }
         if let seed = progress.seed {

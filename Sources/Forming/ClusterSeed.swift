@@ -24,6 +24,6 @@ public struct ClusterSeed: Hashable, Sendable {
         /// Of its first certificate.
         public var certificate: CertificateFacts
 
-        public var address: NodeAddress { NodeAddress(name: name, cluster: addresses.rings.first ?? "", migration: addresses.migration) }
+        public var address: NodeAddress { addresses.address(of: name) }
     }
 }

@@ -15,6 +15,53 @@ protocol JoinCandidate: Sendable {
     func close() async
 }
 
+extension JoinCandidate {
+    /// Asks what the node offers, and reads its clock.
+    func answer(for cluster: ClusterName) async throws(APIError) -> FormationRules.Answer {
+        let before = Date()
+        let offer = try await prepare(for: cluster)
+        // Its clock was read somewhere between; the middle is wrong by half the way at most.
+        let middle = before.addingTimeInterval(Date().timeIntervalSince(before) / 2)
+        return .init(offer: offer, clockAhead: offer.now.timeIntervalSince(middle))
+    }
+
+    /// How far a new member is. One that is changing its certificate, or restarting, may be silent for a moment: that is no failure.
+    func progress(session: Data) async throws(APIError) -> (isOpen: Bool, note: String) {
+        do throws(APIError) {
+            let state = try await state(session: session)
+            if state.phase == .failed { throw APIError(.failed, "\(node) did not start: \(state.note ?? "no reason given")") }
+            return (state.phase == .open, state.note ?? state.phase.rawValue)
+        } catch {
+            guard [.unreachable, .timeout].contains(error.code) else { throw error }
+            return (false, error.message)
+        }
+    }
+
+    /// Makes the node what it was.
+    ///
+    /// - Returns: A sentence when that could not be done.
+    func takeBack(session: Data) async -> String? {
+        do throws(APIError) {
+            try await abort(session: session)
+            return nil
+        } catch {
+            return
+                "\(node) may not be as it was before: \(error.message) If `apus cluster status` there still shows a cluster in a minute, "
+                + "run `apus cluster destroy --local --force` on it."
+        }
+    }
+}
+
+extension APIError {
+    /// What a change that failed is told as.
+    ///
+    /// - Parameter leftovers: What could not be taken back, in sentences.
+    init(failed error: any Error, leftovers: [String]) {
+        let failure = error as? APIError ?? APIError(.failed, error is CancellationError ? "The node service was stopped." : "\(error)")
+        self.init(failure.code, ([failure.message] + leftovers).joined(separator: "\n"), node: failure.node)
+    }
+}
+
 /// The asking node itself.
 struct LocalCandidate: JoinCandidate {
     let node: NodeName

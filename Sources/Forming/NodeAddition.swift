@@ -43,25 +43,23 @@ public struct NodeAddition: Sendable {
             await candidate.close()
             return "\(node) is a member of cluster \(member.cluster)."
         } catch {
-            let failure = error as? APIError ?? APIError(.failed, error is CancellationError ? "The node service was stopped." : "\(error)")
             let (reachedSession, reachedID) = (session, added)
             // Also when what failed was a cancellation.
             let leftovers = await Task { await takeBack(reachedSession, reachedID) }.value
             await candidate.close()
-            throw APIError(failure.code, ([failure.message] + leftovers).joined(separator: "\n"), node: failure.node)
+            throw APIError(failed: error, leftovers: leftovers)
         }
     }
 
     private func add(
         _ session: inout Data?, _ added: inout NodeID?, _ report: @escaping @Sendable (String) async -> Void
     ) async throws {
-        let before = Date()
-        let offer = try await candidate.prepare(for: member.cluster)
+        let answer = try await candidate.answer(for: member.cluster)
+        let offer = answer.offer
         session = offer.session
-        let middle = before.addingTimeInterval(Date().timeIntervalSince(before) / 2)
         await report("\(offer.node): answers at \(offer.addresses.rings.first ?? "?")")
         let reasons = FormationRules.refusals(
-            of: .init(offer: offer, clockAhead: offer.now.timeIntervalSince(middle)),
+            of: answer,
             joining: state.nodes.values.map { ($0.name, $0.addresses) }, like: .init(offer: own, clockAhead: 0))
         guard reasons.isEmpty else { throw APIError(.refused, FormationRules.Refused(reasons).description) }
 
@@ -115,17 +113,11 @@ public struct NodeAddition: Sendable {
         let end = ContinuousClock.now + Self.patience
         var last = "no answer yet"
         while ContinuousClock.now < end {
-            do throws(APIError) {
-                let state = try await candidate.state(session: session)
-                last = state.note ?? state.phase.rawValue
-                if state.phase == .failed { throw APIError(.failed, "\(node) did not start: \(last)") }
-                if state.phase == .open, await engine.configuration()?.nodes[id]?.presence == .up {
-                    await report("\(node): up, and holds the configuration")
-                    return
-                }
-            } catch {
-                guard [.unreachable, .timeout].contains(error.code) else { throw error }
-                last = error.message
+            let found = try await candidate.progress(session: session)
+            last = found.note
+            if found.isOpen, await engine.configuration()?.nodes[id]?.presence == .up {
+                await report("\(node): up, and holds the configuration")
+                return
             }
             try await Task.sleep(for: .milliseconds(300))
         }
@@ -137,13 +129,7 @@ public struct NodeAddition: Sendable {
 
     private func takeBack(_ session: Data?, _ added: NodeID?) async -> [String] {
         var leftovers: [String] = []
-        if let session {
-            do throws(APIError) { try await candidate.abort(session: session) } catch {
-                leftovers.append(
-                    "\(node) may not be as it was before: \(error.message) If `apus cluster status` there still shows a cluster in a minute, "
-                        + "run `apus cluster destroy --local --force` on it.")
-            }
-        }
+        if let session, let leftover = await candidate.takeBack(session: session) { leftovers.append(leftover) }
         if let added {
             do {
                 try await NodeRemoval(node: added, name: node, engine: engine, requestedBy: requestedBy, wasForced: !leftovers.isEmpty)
@@ -213,5 +199,5 @@ public struct NodeRemoval: Sendable {
 
 extension ClusterNode {
     /// Where it is reached.
-    public var address: NodeAddress { NodeAddress(name: name, cluster: addresses.rings.first ?? "", migration: addresses.migration) }
+    public var address: NodeAddress { addresses.address(of: name) }
 }

@@ -77,6 +77,10 @@ public struct LocalAddresses: Hashable, Sendable, Codable {
 }
 
 extension NodeAddresses {
+    /// Where others reach the node of that name: the API is on the first ring.
+    public func address(of name: NodeName) -> NodeAddress {
+        NodeAddress(name: name, cluster: rings.first ?? "", migration: migration)
+    }
     /// Every one of them, in order, each once.
     public var all: [String] { (rings + [migration]).reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
 }

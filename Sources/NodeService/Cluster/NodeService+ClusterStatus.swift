@@ -75,13 +75,13 @@ extension NodeService: ClusterStatusOperations {
             throw error(
                 .refused, "Corosync does not run on \(node), so there is no partition to go on with. Start it: apus node start \(node)")
         }
-        try await forming.engine.force(reason: request.reason, requestedBy: "root on \(node)")
+        try await forming.engine.force(reason: request.reason, requestedBy: requester)
         return try await clusterStatus()
     }
 
     private func change(_ command: ClusterCommand) async throws(APIError) {
         guard let forming else { throw fixedList }
-        _ = try await forming.engine.propose(command, requestedBy: "root on \(node)")
+        _ = try await forming.engine.propose(command, requestedBy: requester)
     }
 
     public func events(after: UInt64) async throws(APIError) -> [ClusterEvent] {

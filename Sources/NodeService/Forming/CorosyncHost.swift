@@ -38,12 +38,4 @@ public struct CorosyncHost: Sendable {
     public func uninstall() throws(APIError) {
         do { try files.remove() } catch { throw APIError(.failed, "\(error)") }
     }
-
-    /// What it does; nil when that cannot be found out.
-    public var isRunning: Bool? {
-        do throws(CorosyncProcessError) {
-            if case .running = try process.state() { return true }
-            return false
-        } catch { return nil }
-    }
 }
