@@ -7,17 +7,12 @@ public struct LogChecker: Sendable {
 
     /// Since a forced quorum may lose what was committed elsewhere, each force begins a lineage of its own: the upper half of an epoch.
     private struct Lineage: Sendable {
-        var first: UInt64?
-        /// ``LogEntry/chain`` of each committed entry, from ``first``.
-        var chains: [UInt64] = []
+        /// ``LogEntry/chain`` of each committed entry.
+        var chains: [UInt64: UInt64] = [:]
+        var last: UInt64 = 0
         var requests: [RequestID: UInt64] = [:]
         /// For each epoch that committed something: how far the log is committed by then.
         var committedIn: [(epoch: UInt64, index: UInt64)] = []
-
-        func chain(at index: UInt64) -> UInt64? {
-            guard let first, index >= first, index - first < UInt64(chains.count) else { return nil }
-            return chains[Int(index - first)]
-        }
     }
     private var lineages: [UInt64: Lineage] = [:]
     /// The log of each epoch, as durable replicas show it: chain at each last index seen.
@@ -33,17 +28,13 @@ public struct LogChecker: Sendable {
     mutating func committed(_ entries: [LogEntry], on node: NodeID, epoch: UInt64, isRestart: Bool) {
         let key = epoch >> 32
         for entry in entries {
-            var known = lineages[key]?.chain(at: entry.index)
+            var known = lineages[key]?.chains[entry.index]
             if known == nil {
-                let next = lineages[key].flatMap { line in line.first.map { $0 + UInt64(line.chains.count) } }
-                if let next, entry.index != next {
-                    // Below the first that this lineage committed: compare nothing.
-                    if entry.index > next { fail("node \(node) commits entry \(entry.index), and \(next) was never committed") }
-                    continue
-                }
-                if lineages[key] == nil { lineages[key] = Lineage() }
-                if lineages[key]?.first == nil { lineages[key]?.first = entry.index }
-                lineages[key]?.chains.append(entry.chain)
+                // A forced lineage begins wherever each of its nodes stands.
+                let next = (lineages[key]?.last ?? 0) + 1
+                if key == 0, entry.index > next { fail("node \(node) commits entry \(entry.index), and \(next) was never committed") }
+                lineages[key, default: Lineage()].chains[entry.index] = entry.chain
+                lineages[key]?.last = max(next - 1, entry.index)
                 known = entry.chain
                 if let old = lineages[key]?.requests.updateValue(entry.index, forKey: entry.request), old != entry.index {
                     fail("request \(entry.request) is committed as entry \(old) and as entry \(entry.index)")
@@ -70,7 +61,7 @@ public struct LogChecker: Sendable {
             fail("epoch \(epoch) opened on node \(node) up to entry \(lastIndex); entry \(last.index) was committed in epoch \(last.epoch)")
             return
         }
-        if let here = log.chain(at: last.index), let known = line.chain(at: last.index), here != known {
+        if let here = log.chain(at: last.index), let known = line.chains[last.index], here != known {
             fail("epoch \(epoch) opened on node \(node) with another entry \(last.index) than was committed in epoch \(last.epoch)")
         }
     }

@@ -19,7 +19,10 @@ public struct FaultPlan: Sendable {
     public var witnessDamaged = 20
     public var witnessReplaced = 0
     public var forces = 0
-    public var changesVotes = false
+    /// Of a thousand proposals so many change the votes.
+    public var voteChanges = 0
+    /// Of a thousand times so often a disk does not get on.
+    public var slowDisks = 0
 
     public init() {}
     /// Drawn from a seed: quiet runs, wild runs, and all between.
@@ -38,11 +41,12 @@ public struct FaultPlan: Sendable {
         proposals = [200, 600, 1000][random.below(3)]
         longestStep = [4, 12, 40][random.below(3)]
         calm = [1, 4, 16][random.below(3)]
-        changesVotes = random.chance(400)
+        voteChanges = random.chance(500) ? 0 : [20, 60, 300][random.below(3)]
+        slowDisks = [0, 0, 700, 950][random.below(4)]
         witnessReplaced = random.chance(200) ? 20 : 0
         forces = random.chance(100) ? 20 : 0
         // Under other votes nobody may be left who remembers; then only an operator's order helps.
-        if changesVotes { lostMemories = 0 }
+        if voteChanges > 0 || forces > 0 { lostMemories = 0 }
     }
     var isForced: Bool { forces > 0 }
 }
@@ -55,12 +59,12 @@ extension SimulatedCluster {
             return dice < 0
         }
         if hit(plan.crashes, &dice) {
-            nodes[place].isUp ? crash(place) : powerOn(place)
+            nodes[place].isUp ? crash(busy(or: place)) : powerOn(place)
         } else if hit(plan.crashes, &dice) {
             if !nodes[place].isUp { powerOn(place) }
         } else if hit(plan.kills, &dice) {
             guard nodes[place].isUp else { return }
-            nodes[place].isRunning ? kill(place) : startProcess(place)
+            nodes[place].isRunning ? kill(busy(or: place)) : startProcess(place)
         } else if hit(plan.kills, &dice) {
             if nodes[place].isUp, !nodes[place].isRunning { startProcess(place) }
         } else if hit(plan.hangs, &dice) {
@@ -85,6 +89,14 @@ extension SimulatedCluster {
             if isTraced { note("FORCE on \(nodes[place].id)") }
             force([1], on: place)
         }
+    }
+
+    /// A node whose disk has something under way: a good moment to end it.
+    private mutating func busy(or place: Int) -> Int {
+        guard random.chance(500), let busy = nodes.indices.filter({ nodes[$0].disk.pending != nil }).randomElement(using: &random) else {
+            return place
+        }
+        return busy
     }
 
     // MARK: Processes and nodes
@@ -274,7 +286,10 @@ extension SimulatedCluster {
         reform([Array(nodes.indices)])
         // A disk that still has the vote is plugged in again.
         let newest = nodes.max { ($0.disk.image?.position ?? ReplicaPosition()).isBehind($1.disk.image?.position ?? ReplicaPosition()) }
-        if let retired = retiredWitness, newest?.log?.votes.witnessID == retired.id { witness = retired }
+        if let retired = retiredWitness, newest?.disk.image?.newestVotes.witnessID == retired.id {
+            if let holder = witness?.holder { nodes[place(of: holder)].inbox.add(.event(.witnessLost)) }
+            witness = retired
+        }
         retiredWitness = nil
         if let holder = witness?.holder, nodes[place(of: holder)].isRunning { grantWitness(to: place(of: holder)) }
         witness?.isReachable = true
@@ -319,4 +334,9 @@ extension SimulatedCluster {
 
 extension ReplicaPosition {
     func isBehind(_ other: ReplicaPosition) -> Bool { other.isAhead(of: self) }
+}
+
+extension ReplicaImage {
+    /// The newest vote table in it, whether it is committed or not.
+    var newestVotes: VoteTable { entries.last { $0.votes != nil }?.votes ?? snapshotVotes }
 }

@@ -66,7 +66,7 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
             let ringOf = ringOf
             if let place = some(where: { $0.isUp && rings[ringOf[Int($0.id.rawValue) - 1]].isBehind($0.id) }) { receiveNext(at: place) }
         case 5, 6, 7, 8: if let place = some(where: { $0.isRunning && !$0.isHung && !$0.inbox.isEmpty }) { deliverNext(to: place) }
-        case 9, 10: if let place = some(where: { $0.disk.pending != nil }) { finishDisk(of: place) }
+        case 9, 10: if !random.chance(plan.slowDisks), let place = some(where: { $0.disk.pending != nil }) { finishDisk(of: place) }
         case 11: finishWitness()
         case 12: if let place = some(where: { $0.isRunning && !$0.isHung }) { feed(.tick, to: place) }
         case 13, 14: if random.chance(plan.proposals) { proposeSomething(on: random.below(nodes.count)) }
@@ -244,7 +244,7 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     private mutating func proposeSomething(on place: Int) {
         guard isWorking(place), nodes[place].waiting.count < 8 else { return }
         let size = random.chance(50) ? random.below(2000) : 8
-        if plan.changesVotes, random.chance(60), let votes = changedVotes(from: nodes[place].log?.votes) {
+        if random.chance(plan.voteChanges), let votes = changedVotes(from: nodes[place].log?.votes) {
             if isTraced { note("votes \(votes)") }
             propose([], votes: votes, on: place)
         } else {
@@ -255,7 +255,10 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         guard var table else { return nil }
         table.version += 1
         let node = nodes[random.below(nodes.count)].id
-        switch random.below(4) {
+        switch random.below(6) {
+        case 4, 5:
+            // The two majorities may then have few nodes in common.
+            for place in nodes.indices where table.nodes[nodes[place].id] != nil { table.nodes[nodes[place].id] = random.below(3) }
         case 0: table.nodes[node] = table.nodes[node] == nil ? 1 : nil
         case 1:
             table.witness = table.witness == 0 && witness != nil ? 1 : 0

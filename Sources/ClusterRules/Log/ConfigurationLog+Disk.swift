@@ -10,6 +10,7 @@ struct DurableQueue: Sendable {
         var index: UInt64
         var commit: UInt64
         var isAdoption: Bool
+        var hasEntries: Bool
     }
     var promise: UInt64?
     /// The whole log has to be stored, under its epoch.
@@ -43,7 +44,7 @@ extension ConfigurationLog {
         var changes: [DurableChange] = []
         var step = DurableQueue.Step(
             token: token(), promise: nil, acknowledgement: nil, index: log.lastIndex, commit: min(committed, log.lastIndex),
-            isAdoption: disk.adopt)
+            isAdoption: disk.adopt, hasEntries: hasEntries)
         if disk.adopt {
             let image = log.image(committed: committed)
             changes.append(disk.replaces ? .replace(image) : .adopt(image))
@@ -92,7 +93,9 @@ extension ConfigurationLog {
         disk.failure = reason
         disk.retryAt = now + settings.retryWait
         disk.queuedIndex = disk.storedIndex
-        disk.adopt = disk.adopt || step.isAdoption || step.promise == nil
+        // Entries and logs come back as the whole log. A commit mark or a snapshot may be missing without harm, and between a promise and
+        // its epoch's log the old log cannot be stored anew.
+        disk.adopt = disk.adopt || step.isAdoption || step.hasEntries
         if let promise = step.promise { disk.promise = max(promise, disk.promise ?? 0) }
     }
 
@@ -102,6 +105,12 @@ extension ConfigurationLog {
         // The whole log at once: how far the disk got is not known, only that no step happened by half.
         if log.adopted == log.promised { disk.adopt = true }
         if disk.adopt { disk.promise = nil }
-        if disk.promise == nil, !disk.adopt { disk.failure = nil } else { persistNext(isRetry: true) }
+        if hasDiskWork {
+            persistNext(isRetry: true)
+        } else {
+            // Nothing is missing on the disk; whether it works shows with the next step.
+            disk.failure = nil
+            if session?.isOpen != true { startRound(leavingOut: session?.leftOut ?? []) }
+        }
     }
 }

@@ -17,7 +17,7 @@ extension ConfigurationLog {
 
         var begin = Begin(
             epoch: 0, leader: best.leader, base: best.replica.position, baseIsWitness: best.isWitness, tables: best.replica.tables,
-            witnessID: session.witness?.report.witnessID, forced: nil)
+            witnessID: session.witness?.report.witnessID, witnessHolder: session.witness?.holder, forced: nil)
         let epoch: UInt64?
         if session.lineageElsewhere == nil, LogSession.lacking(best.replica.tables, nodes: counting, witnessID: witnessID) == nil {
             epoch = Epoch.next(after: highest)
@@ -70,7 +70,11 @@ extension ConfigurationLog {
 
     mutating func promised(_ epoch: UInt64, by node: NodeID, witness: Bool) {
         guard let begin = session?.begin, begin.epoch == epoch else { return }
-        if witness { session?.witnessPromised = true } else { session?.promised.insert(node) }
+        if !witness {
+            session?.promised.insert(node)
+        } else if node == begin.witnessHolder {
+            session?.witnessPromised = true
+        }
         guard let session, !session.isPromised,
             LogSession.lacking(begin.tables, nodes: session.promised, witnessID: session.witnessPromised ? begin.witnessID : nil) == nil
         else { return }

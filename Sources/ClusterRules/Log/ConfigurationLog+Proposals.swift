@@ -179,9 +179,8 @@ extension ConfigurationLog {
             return
         }
         if witness {
-            guard let id = current.witness?.report.witnessID else { return }
-            session?.witnessAcknowledged = max(current.witnessAcknowledged ?? 0, index)
-            session?.witnessAcknowledgedID = id
+            guard let id = current.witnesses[node]?.witnessID else { return }
+            session?.witnessAcknowledged[id] = max(current.witnessAcknowledged[id] ?? 0, index)
         } else {
             session?.acknowledged[node] = max(current.acknowledged[node] ?? 0, index)
         }

@@ -62,7 +62,7 @@ extension ConfigurationLog {
         guard session?.tag == tag else { return }
         session?.hellos[from.node] = hello
         if let report = hello.witness {
-            session?.witness = (from.node, report)
+            session?.witnesses[from.node] = report
             if from == settings.member, witness?.report == report { witness?.toldIn = tag }
         }
         if let session, isComplete(session) {

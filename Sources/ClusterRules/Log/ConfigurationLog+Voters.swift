@@ -5,6 +5,6 @@ extension ConfigurationLog {
     public var votersPresent: VotersPresent {
         guard let session, session.isOpen else { return VotersPresent(nodes: [], witness: false) }
         return VotersPresent(
-            nodes: session.acknowledged.filter { $0.value >= committed }.keys, witness: session.witnessAcknowledged != nil)
+            nodes: session.acknowledged.filter { $0.value >= committed }.keys, witness: session.witnessAcknowledged[votes.witnessID] != nil)
     }
 }

@@ -92,10 +92,15 @@ extension ConfigurationLog {
     mutating func witnessReported(_ report: WitnessReport?, by node: NodeID) {
         guard let current = session else { return }
         guard let report else {
-            if current.witness?.holder == node { session?.witness = nil }
+            session?.witnesses[node] = nil
+            // Whoever holds it now told of it before, and was not asked.
+            if let begin = current.begin, begin.witnessHolder == node, !current.isPromised, current.witnesses.count > 1, begin.leader == me
+            {
+                startRound(leavingOut: current.leftOut)
+            }
             return
         }
-        session?.witness = (node, report)
+        session?.witnesses[node] = report
         guard let begin = current.begin else {
             considerBegin()
             return
@@ -108,17 +113,25 @@ extension ConfigurationLog {
         if mayHelp || isAhead, isUsable, begin.leader == me { startRound(leavingOut: current.leftOut) }
     }
 
+    /// The holder whose report was considered does not get its promise onto the witness, and another node takes itself for the holder.
+    mutating func lookForTheHolder() {
+        guard isLeader, let session, session.begin != nil, !session.isPromised, session.witnesses.count > 1,
+            now - gatheringSince >= settings.leaderDeadline
+        else { return }
+        startRound(leavingOut: session.leftOut)
+    }
+
     /// The witness's promise, if the session considered what it has.
     mutating func promiseOnWitness() {
         guard let begin = session?.begin, let held = witness, held.isKnown, !held.isBusy, held.toldIn == session?.tag,
-            session?.witness?.holder == me, begin.witnessID == held.id, let image = held.image, image.position.promised < begin.epoch
+            begin.witnessHolder == me, begin.witnessID == held.id, let image = held.image, image.position.promised < begin.epoch
         else { return }
         witness?.promise = begin.epoch
     }
 
     /// At most one write is on its way; what comes meanwhile goes into the next.
     mutating func writeWitnessIfNeeded() {
-        guard let held = witness, held.isKnown, !held.isBusy, let session, held.toldIn == session.tag, session.witness?.holder == me,
+        guard let held = witness, held.isKnown, !held.isBusy, let session, held.toldIn == session.tag, session.witnesses[me] != nil,
             let begin = session.begin, awaitedHello == nil
         else { return }
         if let epoch = held.promise, var image = held.image {

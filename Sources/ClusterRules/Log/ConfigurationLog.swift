@@ -192,6 +192,7 @@ public struct ConfigurationLog: Sendable {
         retryWitness()
         retryFetch()
         if leader == me, session?.hellos.isEmpty == false, now - lastSentAt >= settings.pulseInterval { send(.pulse) }
+        lookForTheHolder()
         if isLeader, session?.isOpen == true, log.votes(committed: committed).inForce.nodes[me] == nil {
             // This node was evicted and leads none the less, since it had the best log. The others have it by now.
             startRound(leavingOut: session?.leftOut ?? [])

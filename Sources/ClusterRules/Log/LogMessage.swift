@@ -95,8 +95,10 @@ public struct Begin: Hashable, Sendable {
     public var baseIsWitness: Bool
     /// Every one of these needs its majority.
     public var tables: [VoteTable]
-    /// The witness whose report was considered; its promise counts only then.
+    /// The witness whose report was considered, and who made it: only through that node its promise counts. Another one may have read
+    /// more from it.
     public var witnessID: UInt64?
+    public var witnessHolder: NodeID?
     /// An operator's order, which becomes the first entry. Then ``tables`` is the one it makes.
     public var forced: Proposal?
 }

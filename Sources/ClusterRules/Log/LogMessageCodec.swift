@@ -124,6 +124,7 @@ extension ByteWriter {
         write(begin.baseIsWitness)
         write(list: begin.tables) { $0.write($1) }
         write(begin.witnessID) { $0.write($1) }
+        write(begin.witnessHolder) { $0.write($1) }
         write(begin.forced) { $0.write($1) }
     }
     private mutating func write(_ proposal: Proposal) {
@@ -200,6 +201,7 @@ extension ByteReader {
         let begin = Begin(
             epoch: try read(), leader: try readNode(), base: try readPosition(), baseIsWitness: try readBool(), tables: try readTables(),
             witnessID: try readOptional { reader throws(CodingError) in try reader.read() },
+            witnessHolder: try readOptional { reader throws(CodingError) in try reader.readNode() },
             forced: try readOptional { reader throws(CodingError) in try reader.readProposal() })
         // An epoch without a table would need no majority.
         guard !begin.tables.isEmpty else { throw .outOfRange("an epoch without a vote table") }

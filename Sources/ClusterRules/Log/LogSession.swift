@@ -5,8 +5,8 @@ struct LogSession: Sendable {
     let tag: SessionTag
     let leftOut: [NodeID]
     var hellos: [NodeID: Hello] = [:]
-    /// The newest report of a witness, and who made it.
-    var witness: (holder: NodeID, report: WitnessReport)?
+    /// What each node that takes itself for the holder of a witness read from it. One of them may not know yet that it lost it.
+    var witnesses: [NodeID: WitnessReport] = [:]
     /// An operator's order to go on without a majority.
     var force: Proposal?
     var begin: Begin?
@@ -15,7 +15,8 @@ struct LogSession: Sendable {
     /// A majority promised ``begin``'s epoch, so no other log can ever have its number.
     var isPromised = false
     var acknowledged: [NodeID: UInt64] = [:]
-    var witnessAcknowledged: UInt64?
+    /// By the number of the witness.
+    var witnessAcknowledged: [UInt64: UInt64] = [:]
     /// A majority adopted the log.
     var isOpen = false
     /// Delivered proposals that are in no entry yet.
@@ -49,6 +50,25 @@ struct LogSession: Sendable {
         return best?.node
     }
 
+    /// The report to go by: of the witness that the best log's table names, and the newest, since the real holder has read after all others.
+    var witness: (holder: NodeID, report: WitnessReport)? {
+        guard !witnesses.isEmpty else { return nil }
+        let named = coordinator.flatMap { hellos[$0]?.replica.tables.last?.witnessID } ?? 0
+        func rank(_ report: WitnessReport) -> (Int, Int, UInt64, UInt64, UInt64) {
+            let position = report.replica.position
+            return (
+                report.witnessID == named ? 1 : 0, report.replica.counts ? 1 : 0, position.promised, position.adopted, position.lastIndex
+            )
+        }
+        var best: (holder: NodeID, report: WitnessReport)?
+        for node in witnesses.keys.sorted() {
+            guard let report = witnesses[node] else { continue }
+            if let current = best, rank(current.report) >= rank(report) { continue }
+            best = (node, report)
+        }
+        return best
+    }
+
     /// The best log of all, the witness's included.
     var best: (leader: NodeID, replica: ReplicaReport, isWitness: Bool)? {
         guard let coordinator, let replica = hellos[coordinator]?.replica else { return nil }
@@ -60,7 +80,8 @@ struct LogSession: Sendable {
 
     /// The highest epoch that anybody here ever promised.
     var highestPromise: UInt64 {
-        var highest = witness?.report.replica.position.promised ?? 0
+        var highest: UInt64 = 0
+        for report in witnesses.values { highest = max(highest, report.replica.position.promised) }
         for hello in hellos.values { highest = max(highest, hello.replica.position.promised) }
         return highest
     }
@@ -72,9 +93,11 @@ struct LogSession: Sendable {
 
     /// The session without a witness that is in the hands of a node which is no member: it cannot take over the log, so not write it either.
     var withUsableWitness: LogSession {
-        guard let witness, let best, best.replica.tables.allSatisfy({ $0.nodes[witness.holder] == nil }) else { return self }
+        guard let best else { return self }
+        let strangers = witnesses.keys.filter { holder in best.replica.tables.allSatisfy { $0.nodes[holder] == nil } }
+        guard !strangers.isEmpty else { return self }
         var session = self
-        session.witness = nil
+        for holder in strangers { session.witnesses[holder] = nil }
         return session
     }
 
@@ -95,8 +118,8 @@ struct LogSession: Sendable {
         for (node, index) in acknowledged {
             if let votes = table.nodes[node], votes > 0 { marks.append((index, votes)) }
         }
-        if let witnessAcknowledged, table.witness > 0, witnessAcknowledgedID == table.witnessID {
-            marks.append((witnessAcknowledged, table.witness))
+        if table.witness > 0, let index = witnessAcknowledged[table.witnessID] {
+            marks.append((index, table.witness))
         }
         marks.sort { $0.index > $1.index }
         var votes = 0
@@ -106,8 +129,6 @@ struct LogSession: Sendable {
         }
         return nil
     }
-    /// Which witness ``witnessAcknowledged`` is about.
-    var witnessAcknowledgedID: UInt64?
 }
 
 extension VoteTable {

@@ -88,8 +88,7 @@ extension ReplicaImage {
     public static func founding(votes: VoteTable, state: [UInt8]) -> ReplicaImage {
         ReplicaImage(
             position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: LogSnapshot(state: state).encoded(),
-            snapshotIndex: 0,
-            snapshotChain: 0, snapshotVotes: votes, entries: [])
+            snapshotIndex: 0, snapshotChain: 0, snapshotVotes: votes, entries: [])
     }
 }
 

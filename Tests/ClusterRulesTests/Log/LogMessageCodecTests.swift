@@ -20,7 +20,9 @@ struct LogMessageCodecTests {
                 members: [GroupMember(node: n1, process: 5), GroupMember(node: n2, process: 6)], leftOut: [n2], incarnation: 4,
                 replica: report, witness: witness)),
         .begin(
-            Begin(epoch: 10, leader: n1, base: position, baseIsWitness: true, tables: [table], witnessID: 99, forced: proposal)),
+            Begin(
+                epoch: 10, leader: n1, base: position, baseIsWitness: true, tables: [table], witnessID: 99, witnessHolder: n1,
+                forced: proposal)),
         .promised(epoch: 10, witness: true), .witness(witness), .witness(nil),
         .fetch(Fetch(transfer: 1, lastIndex: 2, chain: 3, committed: 4, committedChain: 5)),
         .chunk(Chunk(to: n2, transfer: 1, sequence: 0, count: 1, bytes: [9, 9])), .chunkReceived(transfer: 1, sequence: 0),

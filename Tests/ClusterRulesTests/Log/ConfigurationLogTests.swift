@@ -1,0 +1,129 @@
+import ClusterModel
+import Testing
+
+@testable import ClusterRules
+
+private let n1 = NodeID(rawValue: 1).unsafelyUnwrapped
+private let n2 = NodeID(rawValue: 2).unsafelyUnwrapped
+
+/// Attacks on single rules that a storm hits too seldom. Node 1 is real, what node 2 says is made up.
+@Suite("One replica of the log")
+struct ConfigurationLogTests {
+    static let m1 = GroupMember(node: n1, process: 1)
+    static let m2 = GroupMember(node: n2, process: 2)
+    static let table = VoteTable(nodes: [n1: 1, n2: 1], witness: 1, witnessID: 77)
+    static let founding = ReplicaImage.founding(votes: table, state: [])
+
+    /// Node 1, in a group with node 2, with its own hello delivered.
+    struct Replica {
+        var log: ConfigurationLog
+        var tag = SessionTag(round: 0, membership: 0)
+
+        init() throws {
+            log = try ConfigurationLog(settings: .init(member: m1, incarnation: 1), image: founding)
+            let hello = try #require(sent(by: log.handle(.membership([m1, m2]), at: .zero)).first)
+            tag = hello.tag
+            _ = log.handle(.delivered(from: m1, hello), at: .zero)
+        }
+        mutating func hear(_ body: LogMessage.Body, from member: GroupMember = m2) -> [LogEffect] {
+            log.handle(.delivered(from: member, LogMessage(tag: tag, body: body)), at: .seconds(1))
+        }
+        /// Node 2 says hello with a replica that does not count, and perhaps with a witness.
+        mutating func hearHello(counts: Bool = false, witness id: UInt64? = nil) -> [LogEffect] {
+            let position = founding.position
+            let report = id.map {
+                WitnessReport(
+                    witnessID: $0, replica: ReplicaReport(position: position, counts: true, tables: [table]), requests: [])
+            }
+            return hear(
+                .hello(
+                    Hello(
+                        members: [m1, m2], leftOut: [], incarnation: 2,
+                        replica: ReplicaReport(position: position, counts: counts, tables: [table]), witness: report)))
+        }
+        /// Up to node 1's own promise.
+        mutating func begin(_ effects: [LogEffect]) throws {
+            let begin = try #require(sent(by: effects).first { if case .begin = $0.body { true } else { false } })
+            let promise = hear(begin.body, from: m1)
+            let token = try #require(persisted(by: promise)?.token)
+            let said = try #require(sent(by: log.handle(.persisted(token: token), at: .seconds(1))).first)
+            #expect(said.body == .promised(epoch: 2, witness: false))
+            #expect(persisted(by: hear(said.body, from: m1)) == nil, "one of three votes is no majority")
+        }
+    }
+    static func sent(by effects: [LogEffect]) -> [LogMessage] {
+        effects.compactMap { if case .send(let message) = $0 { message } else { nil } }
+    }
+    static func persisted(by effects: [LogEffect]) -> (changes: [DurableChange], token: UInt64)? {
+        for case .persist(let changes, let token) in effects { return (changes, token) }
+        return nil
+    }
+    static func adopts(_ effects: [LogEffect]) -> Bool {
+        persisted(by: effects)?.changes.contains { if case .adopt = $0 { true } else { false } } ?? false
+    }
+
+    @Test("A witness promises only through the holder whose report was considered")
+    func witnessHolder() throws {
+        var replica = try Replica()
+        try replica.begin(replica.hearHello(witness: 77))
+        #expect(!Self.adopts(replica.hear(.promised(epoch: 2, witness: true), from: Self.m1)))
+        #expect(Self.adopts(replica.hear(.promised(epoch: 2, witness: true), from: Self.m2)))
+    }
+
+    @Test("Another disk than the one in the table has no vote")
+    func otherWitness() throws {
+        var replica = try Replica()
+        let effects = replica.hearHello(witness: 78)
+        #expect(!Self.sent(by: effects).contains { if case .begin = $0.body { true } else { false } })
+        #expect(
+            effects.contains {
+                guard case .status(let status) = $0 else { return false }
+                return status.phase == .waitingForMajority(present: 1, needed: 2, of: 3, missing: [n2], witnessMissing: true)
+            })
+    }
+
+    @Test("A hello waits for the disk, and ends the session before")
+    func helloWaits() throws {
+        var replica = try Replica()
+        let begin = try #require(
+            Self.sent(by: replica.hearHello(counts: true)).first { if case .begin = $0.body { true } else { false } })
+        let token = try #require(Self.persisted(by: replica.hear(begin.body, from: Self.m1))?.token)
+        // The group changes while the promise is on its way to the disk: where it will be is not known yet.
+        let alone = replica.log.handle(.membership([Self.m1]), at: .seconds(2))
+        #expect(Self.sent(by: alone).isEmpty)
+        let hello = try #require(Self.sent(by: replica.log.handle(.persisted(token: token), at: .seconds(2))).first)
+        guard case .hello(let said) = hello.body else {
+            Issue.record("\(hello) is no hello")
+            return
+        }
+        #expect(said.replica.position.promised == 2)
+        // What the session before still says changes nothing.
+        #expect(Self.persisted(by: replica.hear(.promised(epoch: 2, witness: false), from: Self.m1)) == nil)
+    }
+
+    @Test("Entries behind another chain are not added, the log is fetched")
+    func otherChain() throws {
+        var replica = try Replica()
+        _ = replica.hearHello(counts: true)
+        let begin = Begin(
+            epoch: 2, leader: n2, base: Self.founding.position, baseIsWitness: false, tables: [Self.table], witnessID: nil,
+            witnessHolder: nil, forced: nil)
+        _ = replica.hear(.begin(begin), from: Self.m1)
+        _ = replica.hear(.promised(epoch: 2, witness: false), from: Self.m1)
+        _ = replica.hear(.promised(epoch: 2, witness: false), from: Self.m2)
+        let proposal = Proposal(request: RequestID(node: n2, incarnation: 2, number: 1), payload: [1])
+        let effects = replica.hear(.append(Append(epoch: 2, firstIndex: 1, previousChain: 99, items: [.proposal(proposal)])))
+        #expect(Self.sent(by: effects).contains { if case .fetch = $0.body { true } else { false } })
+        #expect(replica.log.position.lastIndex == 0)
+    }
+
+    @Test("Epochs never wrap, and a forced one is above all of its generation")
+    func epochs() {
+        #expect(Epoch.next(after: 4) == 5)
+        #expect(Epoch.next(after: 0xFFFF_FFFF) == nil)
+        #expect(Epoch.next(after: .max) == nil)
+        #expect(Epoch.forced(after: .max, on: 1) == nil)
+        #expect(Epoch.forced(after: 0xFFFF_FFFF, on: 1).map { $0 > 0xFFFF_FFFF_FFFF } == true)
+        #expect(Epoch.forced(after: 7, on: 1) != Epoch.forced(after: 7, on: 2))
+    }
+}
