@@ -25,7 +25,8 @@ public enum ClusterCommand: Hashable, Sendable, Codable {
     case changeVotes(table: VoteTable, reason: String)
     case recordForcedQuorum(table: VoteTable, nodes: [NodeID], reason: String)
     /// Only while the witness has no vote: two different copies must never count under one table.
-    case setWitness(witness: Witness)
+    /// `number` is the ``VoteTable/witnessID`` it was initialised with; zero for no witness.
+    case setWitness(witness: Witness, number: UInt64)
     case setWitnessMaintenance(isOn: Bool, reason: String)
     case witnessLost(reason: String)
     case witnessReturned

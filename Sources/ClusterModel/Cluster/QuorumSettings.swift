@@ -65,12 +65,15 @@ public struct WitnessStatus: Hashable, Sendable, Codable {
         case lost
     }
     public var witness: Witness
+    /// ``VoteTable/witnessID`` of this witness: drawn when it was initialised; zero when there is none.
+    public var number: UInt64
     public var condition: Condition
     /// Since when it is in that condition.
     public var since: WallTime
 
-    public init(witness: Witness, condition: Condition, since: WallTime) {
+    public init(witness: Witness, number: UInt64 = 0, condition: Condition, since: WallTime) {
         self.witness = witness
+        self.number = number
         self.condition = condition
         self.since = since
     }

@@ -55,10 +55,10 @@ public enum VoteRules {
             let target = target(state, present: present)
         else { return nil }
         let current = state.votes
-        guard target.nodes != current.nodes || target.witness != current.witness else { return nil }
-        // A witness without a vote is still the one it was: it may have its vote back.
+        // A witness without a vote is still named: only the one that is can be written, and get its vote back.
         let table = VoteTable(
-            version: current.version + 1, nodes: target.nodes, witness: target.witness, witnessID: current.witnessID)
+            version: current.version + 1, nodes: target.nodes, witness: target.witness, witnessID: state.witness.number)
+        guard table.nodes != current.nodes || table.witness != current.witness || table.witnessID != current.witnessID else { return nil }
         guard table.total > 0, present.isMajority(of: current), present.isMajority(of: table) else { return nil }
         return VoteProposal(table: table, reason: reason(state, table))
     }
@@ -66,7 +66,7 @@ public enum VoteRules {
     /// The table with which quorum is forced on some nodes: only they vote, and the witness does not until it is found in order.
     public static func forcedTable(for state: ClusterState, nodes present: [NodeID]) -> VoteTable {
         let votes = dynamic(voters: present.sorted(), all: state.nodes.keys.sorted(), hasWitness: false)
-        return VoteTable(version: state.votes.version + 1, nodes: votes.nodes, witness: 0)
+        return VoteTable(version: state.votes.version + 1, nodes: votes.nodes, witness: 0, witnessID: state.witness.number)
     }
 
     private static func target(_ state: ClusterState, present: VotersPresent) -> (nodes: [NodeID: Int], witness: Int)? {
@@ -77,6 +77,8 @@ public enum VoteRules {
         let isReplaced = state.operations.values.contains { $0.kind == .replaceWitness }
         let hasWitness =
             state.witness.isUsable && !isReplaced && mayCountWitness(state.quorum) && (state.votes.witness > 0 || present.witness)
+            // Another witness is named by a table first, and votes by the next: before that, nobody counts what is written on it.
+            && state.votes.witnessID == state.witness.number
 
         if state.quorum.model == .diskOnly {
             guard hasWitness else { return nil }

@@ -48,7 +48,7 @@ public func apply(
     case .changeVotes(let table, let reason): return try state.changeVotes(table, reason, at: place)
     case .recordForcedQuorum(let table, let nodes, let reason):
         return try state.recordForcedQuorum(table, nodes, reason, at: place)
-    case .setWitness(let witness): return try state.set(witness, at: place)
+    case .setWitness(let witness, let number): return try state.set(witness, number: number, at: place)
     case .setWitnessMaintenance(let isOn, let reason): return try state.setWitnessMaintenance(isOn, reason, at: place)
     case .witnessLost(let reason): return try state.witnessLost(reason, at: place)
     case .witnessReturned: return try state.witnessReturned(at: place)

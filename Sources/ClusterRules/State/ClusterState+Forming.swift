@@ -21,7 +21,8 @@ extension ClusterState {
             next.disks[disk.id] = disk
         }
         try next.check(founding.witness)
-        next.witness = WitnessStatus(witness: founding.witness, condition: .present, since: place.time)
+        next.witness = WitnessStatus(
+            witness: founding.witness, number: founding.votes.witnessID, condition: .present, since: place.time)
         try Self.check(secondsUntilStop: founding.quorum.secondsUntilStop)
         guard founding.quorum.model.fits(founding.witness) else {
             throw .modelNeedsWitness(founding.quorum.model, founding.witness)

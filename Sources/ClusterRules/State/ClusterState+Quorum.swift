@@ -65,12 +65,15 @@ extension ClusterState {
         }
     }
 
-    mutating func set(_ witness: Witness, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
+    mutating func set(_ witness: Witness, number: UInt64, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
         // A copy that votes must be the copy that voted before: otherwise two majorities might share no replica.
         guard votes.witness == 0 else { throw .witnessStillVotes(self.witness.witness) }
         try check(witness)
+        guard (witness == .none) == (number == 0) else {
+            throw .invalidSetting("A witness has a number, drawn when it is initialised. Initialise it with `apus disk init`, then set it.")
+        }
         if !quorum.isModelAutomatic, !quorum.model.fits(witness) { throw .modelNeedsWitness(quorum.model, witness) }
-        self.witness = WitnessStatus(witness: witness, condition: .present, since: place.time)
+        self.witness = WitnessStatus(witness: witness, number: number, condition: .present, since: place.time)
         followNodeCount()
         tell(.witnessSet, "The cluster has now \(witness == .none ? "no witness" : "the \(witness)").", at: place)
         return upNodes.map { .followWitness(on: $0) }

@@ -124,6 +124,28 @@ struct DynamicQuorumTests {
         #expect(VoteRules.change(due: state, present: four)?.table.nodes[StateFixture.id(5)] == 1)
     }
 
+    /// Goal: no table ever counts two different witnesses as the same replica, and the new one gets the vote in the end.
+    @Test("A witness is replaced while the cluster runs: vote off, another number, vote on")
+    func replacement() throws {
+        var world = try World(nodes: 2, witness: true)
+        let nodes = VotersPresent(nodes: world.present, witness: false)
+        let operation = PendingOperation(
+            id: StateFixture.uuid(9), kind: .replaceWitness, subject: nil, driver: StateFixture.id(1), beganAt: WallTime(milliseconds: 1),
+            step: "")
+        _ = try apply(.beginOperation(operation: operation), at: StateFixture.place(), to: &world.state)
+        try world.settle()
+        #expect(world.state.votes.witness == 0)
+        _ = try apply(.setWitness(witness: .fileShare(path: "/w"), number: 77), at: StateFixture.place(), to: &world.state)
+        _ = try apply(.endOperation(id: operation.id, problem: nil), at: StateFixture.place(), to: &world.state)
+        // Not written yet, so not present: it is named and does not vote.
+        let named = try #require(VoteRules.change(due: world.state, present: nodes)).table
+        #expect(named.witnessID == 77 && named.witness == 0)
+        try world.settle()
+        #expect(world.state.votes.witnessID == 77 && world.state.votes.witness == 1)
+        // Forced quorum takes its vote, but keeps its name: it may come back.
+        #expect(VoteRules.forcedTable(for: world.state, nodes: [StateFixture.id(1)]).witnessID == 77)
+    }
+
     @Test("A node that is to be evicted loses its vote, also where the witness is the only other voter")
     func eviction() throws {
         var world = try World(nodes: 2, witness: true)

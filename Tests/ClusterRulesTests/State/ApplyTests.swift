@@ -90,12 +90,13 @@ struct ApplyTests {
         var state = try StateFixture.cluster(nodes: 2)
         let share = Witness.fileShare(path: "/mnt/witness")
         #expect(throws: CommandRejection.witnessStillVotes(.disk(id: StateFixture.witnessDisk))) {
-            try apply(.setWitness(witness: share), at: StateFixture.place(), to: &state)
+            try apply(.setWitness(witness: share, number: 77), at: StateFixture.place(), to: &state)
         }
         let table = VoteTable(version: 2, nodes: [StateFixture.id(1): 1, StateFixture.id(2): 0], witness: 0)
         _ = try apply(.changeVotes(table: table, reason: "replacement"), at: StateFixture.place(), to: &state)
-        _ = try apply(.setWitness(witness: share), at: StateFixture.place(), to: &state)
+        _ = try apply(.setWitness(witness: share, number: 77), at: StateFixture.place(), to: &state)
         #expect(state.quorum.model == .nodeAndFileShareMajority)
+        #expect(throws: CommandRejection.self) { try apply(.setWitness(witness: share, number: 0), at: StateFixture.place(), to: &state) }
         #expect(throws: CommandRejection.staleVotes(proposed: 2, current: 2)) {
             try apply(.changeVotes(table: table, reason: "again"), at: StateFixture.place(), to: &state)
         }

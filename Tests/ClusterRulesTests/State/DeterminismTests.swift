@@ -95,7 +95,8 @@ struct DeterminismTests {
             return number == 1
                 ? .recordForcedQuorum(table: table, nodes: [node, other], reason: "r") : .changeVotes(table: table, reason: "r")
         case 13:
-            return .setWitness(witness: number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: StateFixture.witnessDisk))
+            let witness: Witness = number == 1 ? .none : number == 2 ? .fileShare(path: "/w") : .disk(id: StateFixture.witnessDisk)
+            return .setWitness(witness: witness, number: number == 1 ? 0 : UInt64(number))
         case 14: return .setWitnessMaintenance(isOn: number > 2, reason: "r")
         case 15: return number > 2 ? .witnessLost(reason: "r") : .witnessReturned
         case 16: return .addDisk(disk: ClusterDisk(id: DiskID("d\(number)"), use: .witness, addedAt: WallTime(milliseconds: 1)))
