@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
-        .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "ClusterAPI", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
         .target(name: "Validation", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
@@ -89,7 +89,7 @@ let package = Package(
         .target(
             name: "NodeClient",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "NodeIdentity", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
+                "ClusterAPI", "ClusterModel", "NodeIdentity", "Validation", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: strict),
         .target(
@@ -119,7 +119,7 @@ let package = Package(
             dependencies: [
                 "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "DurableFiles", "Forming", "ISCSI", "Membership",
                 "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness",
+                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Validation", "Witness",
                 lifecycle, logging, nioCore, nioPosix, subprocess, yams,
             ], swiftSettings: strict),
 
@@ -130,7 +130,7 @@ let package = Package(
 
         // Entry points.
         .executableTarget(
-            name: "apus", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "VMDefinitions", argumentParser],
+            name: "apus", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "Validation", "VMDefinitions", argumentParser],
             swiftSettings: strict),
         .executableTarget(
             name: "apusd",
@@ -175,13 +175,13 @@ let package = Package(
         .testTarget(
             name: "NodeServerTests",
             dependencies: [
-                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", argumentParser, logging,
+                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", "Validation", argumentParser, logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "FormingTests",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", logging,
+                "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", "Validation", logging,
             ],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
