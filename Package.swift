@@ -120,7 +120,7 @@ let package = Package(
                 "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "DurableFiles", "Forming", "ISCSI", "Membership",
                 "MigrationRules", "NodeClient",
                 "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Validation", "Witness",
-                lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                lifecycle, logging, nioCore, nioPosix, nioSSL, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.

@@ -1,5 +1,6 @@
 import ClusterAPI
 import ClusterModel
+import Forming
 import Foundation
 import NodeIdentity
 import Validation

@@ -57,7 +57,7 @@ enum NodeProbes {
     }
 
     private static let inventory = NodeProbe(InventoryQuestion.self) { question, context in
-        try await InventoryCollector(context: context, shares: question.shares).collect()
+        await InventoryCollector(context: context, shares: question.shares).collect()
     }
 
     private static let finish = NodeProbe(FinishQuestion.self) { _, context in await context.held.giveBack(run: context.run) }
