@@ -41,7 +41,8 @@ struct SpreadChart {
     /// The decades, for the head of the column.
     var axis: Markup {
         .tag("svg", ["class": "axis", "viewBox": "0 0 240 16", "fill": "currentColor", "aria-hidden": "true"]) {
-            for (index, mark) in scale.marks.enumerated() {
+            // More than four numbers would touch each other.
+            for (index, mark) in scale.marks.enumerated() where scale.marks.count <= 4 || (scale.marks.count - 1 - index) % 2 == 0 {
                 let anchor = index == 0 ? "start" : index == scale.marks.count - 1 ? "end" : "middle"
                 Markup.tag("text", ["x": point(x(mark)), "y": "12", "text-anchor": anchor]) { FigureText.text(mark, unit) }
             }

@@ -31,41 +31,39 @@ extension HTMLReport {
                 Markup.tag("a", ["href": "#\(Self.anchor(result.id))"]) { result.title }
                 Icons.verdict(result.complaints.map(\.verdict).max() ?? result.verdict)
             }
-            for group in Self.groups(of: result.complaints) {
-                reasons(group)
-                if let cure = group[0].cure { self.cure(cure) }
+            for complaint in complaints(of: result) {
+                reasons(complaint, most: Self.shown)
+                cure(complaint)
             }
         }
     }
 
-    /// Complaints with the same cure together, in their order.
-    private static func groups(of complaints: [ValidationFinding]) -> [[ValidationFinding]] {
-        var order: [String] = []
-        var groups: [String: [ValidationFinding]] = [:]
-        for complaint in complaints.sorted(by: { $0.verdict > $1.verdict }) {
-            let cure = complaint.cure ?? ""
-            if groups[cure] == nil { order.append(cure) }
-            groups[cure, default: []].append(complaint)
-        }
-        return order.compactMap { groups[$0] }
-    }
-
-    /// How many are spelled out here; all of them stand with the test.
+    /// How many reasons are spelled out here; all of them stand with the test.
     private static let shown = 4
 
-    private func reasons(_ group: [ValidationFinding]) -> Markup {
-        guard group.count > 1 else { return .tag("p", ["class": "reason"]) { group[0].reason } }
+    func reasons(_ complaint: Complaint, most: Int) -> Markup {
+        guard complaint.lines.count > 1 else { return .tag("p", ["class": "reason"]) { reason(complaint.lines[0], most) } }
         return .tag("ul") {
-            for finding in group.prefix(Self.shown) { Markup.tag("li", ["class": "reason"]) { finding.reason } }
-            if group.count > Self.shown { Markup.tag("li", ["class": "quiet"]) { "and \(group.count - Self.shown) more" } }
+            for line in complaint.lines.prefix(most) { Markup.tag("li", ["class": "reason"]) { reason(line, most) } }
+            if complaint.lines.count > most { Markup.tag("li", ["class": "quiet"]) { "and \(complaint.lines.count - most) more" } }
         }
     }
 
-    func cure(_ text: String) -> Markup {
-        .tag("p", ["class": "cure"]) {
-            Markup.tag("b") { "Cure" }
-            Markup.tag("span", ["class": "reason"]) { text }
-        }
+    private func reason(_ line: Complaint.Line, _ most: Int) -> [Markup] {
+        guard !line.subjects.isEmpty else { return [.text(line.reason)] }
+        var names = Array(line.subjects.prefix(most))
+        if line.subjects.count > most { names.append("\(line.subjects.count - most) more") }
+        return [.tag("bdi", ["class": "who"]) { Self.joined(names) }, .text(": " + line.reason)]
+    }
+
+    func cure(_ complaint: Complaint) -> [Markup] {
+        guard let cure = complaint.cure else { return [] }
+        return [
+            .tag("p", ["class": "cure"]) {
+                Markup.tag("b") { "Cure" }
+                Markup.tag("span", ["class": "reason"]) { cure }
+            }
+        ]
     }
 
     static func anchor(_ id: ValidationTestID) -> String { "\(id.category.rawValue)-\(id.name)" }

@@ -4,9 +4,9 @@ import Validation
 extension HTMLReport {
     /// Node to node, or disk on node: a sign, a number, and a bar as long as the number is large.
     func square(_ grid: FindingGrid) -> Markup {
-        let name = grid.figure?.name ?? "Results"
+        let figure = grid.figure?.name ?? "Results"
         let direction = grid.isNodeToNode ? "from the node of the row to the node of the column" : "of each disk on each node"
-        let caption = [name + " " + direction, grid.network].compactMap { $0 }.joined(separator: ", ")
+        let caption = [figure + " " + direction, grid.network].compactMap { $0 }.joined(separator: ", ")
         let largest = grid.largest
         return .tag("div", ["class": "scroll"]) {
             Markup.tag("table", ["class": "grid tight"]) {
@@ -20,7 +20,7 @@ extension HTMLReport {
                 Markup.tag("tbody") {
                     for (row, cells) in zip(grid.rows, grid.cells) {
                         Markup.tag("tr") {
-                            Markup.tag("th", ["scope": "row"]) { row }
+                            Markup.tag("th", ["scope": "row"]) { grid.isNodeToNode ? row : name(of: DiskID(row)) }
                             for (column, cell) in zip(grid.columns, cells) {
                                 squareCell(cell, isSame: grid.isNodeToNode && row == column, grid.figure?.unit, largest)
                             }
@@ -56,29 +56,36 @@ extension HTMLReport {
         }
     }
 
-    /// A chart for each name under which findings have distributions.
+    /// A chart for each name under which findings have distributions, and for each network.
     func spreads(_ findings: [ValidationFinding]) -> [Markup] {
-        var names: [String] = []
-        var lines: [String: [(title: String, distribution: Distribution, unit: FigureUnit)]] = [:]
+        var order: [Spread] = []
+        var lines: [Spread: [(title: String, distribution: Distribution)]] = [:]
         for finding in findings {
             for figure in finding.figures {
                 guard case .distribution(let distribution, let unit) = figure.value else { continue }
-                if lines[figure.name] == nil { names.append(figure.name) }
-                lines[figure.name, default: []].append((finding.subject.title, distribution, unit))
+                let spread = Spread(name: figure.name, unit: unit, network: finding.subject.network)
+                if lines[spread] == nil { order.append(spread) }
+                var subject = finding.subject
+                subject.network = nil
+                lines[spread, default: []].append((title(of: subject), distribution))
             }
         }
-        return names.compactMap { name in
-            guard let lines = lines[name], let unit = lines.first?.unit else { return nil }
-            return spread(name, unit, lines.filter { $0.unit == unit }.map { ($0.title, $0.distribution) })
-        }
+        return order.map { table($0, lines[$0] ?? []) }
     }
 
-    private func spread(_ name: String, _ unit: FigureUnit, _ lines: [(title: String, distribution: Distribution)]) -> Markup {
-        let chart = SpreadChart(lines.map(\.distribution), unit)
+    private struct Spread: Hashable {
+        var name: String
+        var unit: FigureUnit
+        var network: String?
+    }
+
+    private func table(_ spread: Spread, _ lines: [(title: String, distribution: Distribution)]) -> Markup {
+        let chart = SpreadChart(lines.map(\.distribution), spread.unit)
         return .tag("div", ["class": "scroll"]) {
-            Markup.tag("table") {
+            Markup.tag("table", ["class": "spread"]) {
                 Markup.tag("caption") {
-                    "\(name): how the samples are spread. Darker is more of them; the long mark is the median, the short one p99."
+                    [spread.name, spread.network].compactMap { $0 }.joined(separator: ", ")
+                    ". Darker is more samples; the long mark is the median, the short one p99."
                 }
                 Markup.tag("thead") {
                     Markup.tag("tr") {
@@ -90,21 +97,19 @@ extension HTMLReport {
                         for title in ["Median", "p90", "p99", "Worst", "Samples"] { columnHead(title, isNumber: true) }
                     }
                 }
-                Markup.tag("tbody") {
-                    for line in lines {
-                        Markup.tag("tr") {
-                            Markup.tag("th", ["scope": "row"]) { Markup.tag("bdi") { line.title } }
-                            Markup.tag("td") { chart.line(line.distribution) }
-                            for number in [
-                                line.distribution.median, line.distribution.p90, line.distribution.p99, line.distribution.maximum,
-                            ] {
-                                Markup.tag("td", ["class": "number"]) { FigureText.text(number, unit) }
-                            }
-                            Markup.tag("td", ["class": "number"]) { "\(line.distribution.count)" }
-                        }
-                    }
-                }
+                Markup.tag("tbody") { for line in lines { row(line.title, line.distribution, chart) } }
             }
+        }
+    }
+
+    private func row(_ title: String, _ distribution: Distribution, _ chart: SpreadChart) -> Markup {
+        .tag("tr") {
+            Markup.tag("th", ["scope": "row"]) { Markup.tag("bdi") { title } }
+            Markup.tag("td") { chart.line(distribution) }
+            for number in [distribution.median, distribution.p90, distribution.p99, distribution.maximum] {
+                Markup.tag("td", ["class": "number"]) { FigureText.text(number, chart.unit) }
+            }
+            Markup.tag("td", ["class": "number"]) { "\(distribution.count)" }
         }
     }
 }

@@ -2,45 +2,53 @@ import ClusterModel
 import Validation
 
 extension HTMLReport {
-    /// Categories by nodes: where the trouble is.
+    /// Nodes by categories: where the trouble is. There may be many nodes, but never more categories.
     var summary: Markup {
         .tag("section", ["id": "summary", "aria-labelledby": "summary-title"]) {
             Markup.tag("h2", ["id": "summary-title"]) { "Summary" }
             Markup.tag("p") {
-                "The worst result of each category for each node. “Together” is what concerns no single node: comparisons, disks and the cluster itself."
+                "The worst result of each category for each node. “Together” is what concerns no single node: comparisons, disks and the "
+                "cluster itself."
             }
             Markup.tag("div", ["class": "scroll"]) {
                 Markup.tag("table") {
-                    Markup.tag("caption") { "Results by category and node" }
+                    Markup.tag("caption") { "Results by node and category" }
                     Markup.tag("thead") {
                         Markup.tag("tr") {
-                            columnHead("Category")
-                            for node in run.subject.nodes { columnHead(node.rawValue) }
-                            columnHead("Together")
-                            columnHead("Tests", isNumber: true)
-                            columnHead("Time", isNumber: true)
+                            columnHead("Node")
+                            for category in categories {
+                                Markup.tag("th", ["scope": "col"]) { Markup.tag("a", ["href": "#\(category.rawValue)"]) { category.title } }
+                            }
                         }
                     }
-                    Markup.tag("tbody") { for category in categories { summaryRow(category) } }
+                    Markup.tag("tbody") {
+                        for node in run.subject.nodes { summaryRow(node.rawValue) { $0.node == node || $0.peer == node } }
+                        summaryRow("Together") { $0.node == nil && $0.peer == nil }
+                        Markup.tag("tr") {
+                            rowHead("Tests")
+                            for category in categories { Markup.tag("td") { tests(of: category) } }
+                        }
+                    }
                 }
             }
         }
     }
 
-    private func summaryRow(_ category: ValidationCategory) -> Markup {
-        let results = run.results(in: category)
-        let findings = results.flatMap(\.findings)
-        return .tag("tr") {
-            Markup.tag("th", ["scope": "row"]) { Markup.tag("a", ["href": "#\(category.rawValue)"]) { category.title } }
-            for node in run.subject.nodes {
-                summaryCell(findings.filter { $0.subject.node == node || $0.subject.peer == node })
-            }
-            summaryCell(findings.filter { $0.subject.node == nil && $0.subject.peer == nil })
-            Markup.tag("td", ["class": "number"]) { "\(results.count)" }
-            Markup.tag("td", ["class": "number"]) {
-                FigureText.milliseconds(results.reduce(0.0) { $0 + Double($1.milliseconds) })
+    private func summaryRow(_ title: String, _ isAbout: (FindingSubject) -> Bool) -> Markup {
+        .tag("tr") {
+            rowHead(title)
+            for category in categories {
+                summaryCell(run.results(in: category).flatMap(\.findings).filter { isAbout($0.subject) })
             }
         }
+    }
+
+    private func rowHead(_ title: String) -> Markup { .tag("th", ["scope": "row"]) { title } }
+
+    /// `17 in 27.4 s`: how many, and how long they took one after the other.
+    private func tests(of category: ValidationCategory) -> String {
+        let results = run.results(in: category)
+        return "\(results.count) in " + FigureText.milliseconds(results.reduce(0.0) { $0 + Double($1.milliseconds) })
     }
 
     private func summaryCell(_ findings: [ValidationFinding]) -> Markup {

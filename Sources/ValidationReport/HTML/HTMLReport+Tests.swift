@@ -12,52 +12,65 @@ extension HTMLReport {
     }
 
     private func test(_ result: TestResult) -> Markup {
-        .tag("details", ["class": "test", "id": Self.anchor(result.id), "open": result.verdict >= .warning ? "" : nil]) {
+        let details = details(result)
+        // Nothing in it that its line does not say: on paper the line will do.
+        let isSlim = result.complaints.isEmpty && result.tables.isEmpty && result.findings.allSatisfy(\.figures.isEmpty)
+        return .tag(
+            "details",
+            [
+                "class": isSlim ? "test slim" : "test", "id": Self.anchor(result.id), "open": result.verdict >= .warning ? "" : nil,
+            ]
+        ) {
             Markup.tag("summary") {
                 Icons.verdict(result.verdict)
-                Markup.tag("h3") { result.title }
-                Markup.tag("span", ["class": "time"]) { FigureText.milliseconds(result.milliseconds) }
+                Markup.tag("div") {
+                    Markup.tag("h3") { result.title }
+                    if let short = short(result) ?? tally(result) { Markup.tag("span", ["class": "short"]) { short } }
+                }
+                Markup.tag("span", ["class": "time"]) {
+                    result.verdict == .notApplicable ? "" : FigureText.milliseconds(result.milliseconds)
+                }
             }
             Markup.tag("div", ["class": "body"]) {
                 Markup.tag("p", ["class": "quiet"]) {
                     result.proves + " "
                     Markup.tag("code") { result.id.description }
                 }
-                for finding in result.complaints { complaint(finding) }
-                details(result)
+                for complaint in complaints(of: result) { block(complaint) }
+                if let short = short(result) { Markup.tag("p", ["class": "reason"]) { short } }
+                details
             }
         }
     }
 
-    private func complaint(_ finding: ValidationFinding) -> Markup {
-        .tag("div", ["class": "complaint v-\(finding.verdict.rawValue)"]) {
-            Markup.tag("p", ["class": "reason"]) {
-                Icons.verdict(finding.verdict)
-                " "
-                Markup.tag("b") { Markup.tag("bdi") { finding.subject.title } }
-                ": " + finding.reason
-            }
-            if let cure = finding.cure { self.cure(cure) }
+    /// All that a test has to say, when that is one sentence.
+    private func short(_ result: TestResult) -> String? {
+        guard result.findings.count == 1, !result.findings[0].verdict.needsCure else { return nil }
+        let subject = result.findings[0].subject
+        return (subject == .all ? "" : title(of: subject) + ": ") + result.findings[0].reason
+    }
+
+    private func tally(_ result: TestResult) -> String? {
+        let passed = result.findings.count { $0.verdict == .pass }
+        return result.findings.count > 1 && passed > 0 ? "\(passed) of \(result.findings.count) passed" : nil
+    }
+
+    private func block(_ complaint: Complaint) -> Markup {
+        .tag("div", ["class": "complaint v-\(complaint.verdict.rawValue)"]) {
+            Markup.tag("p") { Icons.verdict(complaint.verdict) }
+            reasons(complaint, most: .max)
+            cure(complaint)
         }
     }
 
     /// Charts, then results one by one, then lists.
     private func details(_ result: TestResult) -> [Markup] {
         let grids = FindingGrid.grids(of: result.findings)
-        let rest = result.findings.filter { !$0.verdict.needsCure }
+        let isMoreThanComplaints = result.findings.contains { !$0.verdict.needsCure || !$0.figures.isEmpty }
         var parts: [Markup] = []
         for grid in grids { parts.append(square(grid)) }
         parts += spreads(result.findings)
-        if rest.count == 1, rest[0].figures.isEmpty, grids.isEmpty {
-            parts.append(
-                .tag("p", ["class": "reason"]) {
-                    if rest[0].subject != .all {
-                        Markup.tag("bdi") { rest[0].subject.title }
-                        ": "
-                    }
-                    rest[0].reason
-                })
-        } else if !result.findings.isEmpty, !(rest.isEmpty && result.findings.allSatisfy(\.figures.isEmpty)) {
+        if isMoreThanComplaints, short(result) == nil || !result.findings[0].figures.isEmpty {
             let table = Markup.tag("div", ["class": "scroll"]) { findings(result.findings) }
             // Where a square already shows every result the list would only push the next test away.
             parts.append(
@@ -93,7 +106,7 @@ extension HTMLReport {
             Markup.tag("tbody") {
                 for finding in findings {
                     Markup.tag("tr") {
-                        Markup.tag("th", ["scope": "row"]) { Markup.tag("bdi") { finding.subject.title } }
+                        Markup.tag("th", ["scope": "row"]) { Markup.tag("bdi") { title(of: finding.subject) } }
                         Markup.tag("td") { Icons.verdict(finding.verdict) }
                         Markup.tag("td", ["class": "reason"]) { finding.reason }
                         for column in columns {

@@ -68,7 +68,11 @@ public struct HTMLReport {
             Markup.tag("div", ["class": "banner v-\(line.verdict.rawValue)"]) {
                 Markup.tag("h1") {
                     Icons.icon(line.verdict)
-                    " " + line.sentence
+                    " " + line.word
+                    for (index, clause) in line.clauses.enumerated() {
+                        Self.spoken(index == 0 ? ": " : "; ")
+                        Markup.tag("span", ["class": "clauses"]) { clause }
+                    }
                 }
                 if let reservation = line.reservation { Markup.tag("p") { reservation } }
             }
@@ -173,6 +177,22 @@ public struct HTMLReport {
                 "The same results are beside this file as JSON and JUnit XML; apus report diff compares two of them."
             }
         }
+    }
+
+    /// What a finding is about, with disks as people call them.
+    func title(of subject: FindingSubject) -> String {
+        guard let disk = subject.disk else { return subject.title }
+        var rest = subject
+        rest.disk = nil
+        return rest == .all ? name(of: disk) : "\(rest.title), \(name(of: disk))"
+    }
+
+    /// `LUN 4` where only this disk has that number, else its identity.
+    func name(of disk: DiskID) -> String {
+        guard let lun = run.disks.first(where: { $0.id == disk })?.lun, run.disks.count(where: { $0.lun == lun }) == 1 else {
+            return disk.rawValue
+        }
+        return "LUN \(lun)"
     }
 
     /// For readers of screens only, beside a sign.

@@ -40,12 +40,13 @@ enum Stylesheet {
         header .product{font-size:.875rem;color:var(--quiet);margin-bottom:.75rem}
         .banner{border-left:.375rem solid currentColor;padding:.25rem 0 .25rem 1.25rem}
         .banner h1{font-size:clamp(1.5rem,1.1rem + 1.6vw,2.25rem);font-weight:650;letter-spacing:-.01em}
+        .banner .clauses{display:block;font-size:.7em;font-weight:500;letter-spacing:0;color:var(--text);margin-top:.3em;text-wrap:pretty}
         .banner p{color:var(--text);margin-top:.35rem}
         .facts{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;margin:1.5rem 0 0;font-size:.9375rem}
         .facts dt{color:var(--quiet);font-size:.8125rem}
         .facts dd{margin:0}
         .tally{margin:1.5rem 0 2.5rem}
-        .tally svg{display:block;width:100%;height:.625rem;border-radius:.3125rem}
+        .tally>svg{display:block;width:100%;height:.625rem;border-radius:.3125rem}
         .tally ul{display:flex;flex-wrap:wrap;gap:.25rem 1.75rem;list-style:none;padding:0;margin-top:.6rem;font-size:.9375rem}
         .tally b{font-variant-numeric:tabular-nums}
 
@@ -69,13 +70,15 @@ enum Stylesheet {
         table{border-collapse:collapse;font-size:.9375rem;min-width:100%}
         table.tight{min-width:0}
         caption{text-align:left;color:var(--quiet);font-size:.875rem;padding:0 0 .35rem}
-        th,td{text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line)}
+        th,td{overflow-wrap:break-word;text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line)}
         thead th{font-weight:600;font-size:.8125rem;color:var(--quiet);border-bottom-color:var(--quiet);vertical-align:bottom}
         tbody th{font-weight:600}
         .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
         td:last-child,th:last-child{padding-right:.25rem}
         td bdi,th bdi{unicode-bidi:isolate}
         .center{text-align:center;padding-left:.4rem;padding-right:.4rem}
+        .grid caption{white-space:nowrap}
+        .spread tbody th{white-space:nowrap}
         .grid td,.grid th{padding:.35rem .6rem}
         .grid tbody th{padding-left:0}
         .grid td{border:1px solid var(--line)}
@@ -84,35 +87,41 @@ enum Stylesheet {
 
         .test{border-top:1px solid var(--line)}
         .test:last-of-type{border-bottom:1px solid var(--line)}
-        .test>summary{display:grid;grid-template-columns:8.5rem minmax(0,1fr) auto;gap:.75rem;align-items:baseline;
+        .test>summary{display:grid;grid-template-columns:9rem minmax(0,1fr) auto;gap:.75rem;align-items:baseline;
           padding:.6rem 0;cursor:pointer;list-style:none}
         .test>summary::-webkit-details-marker{display:none}
         .test>summary:hover{background:var(--surface)}
         .test h3{font-size:1rem;font-weight:600;display:inline}
+        .test h3+.short{color:var(--quiet);margin-left:.75em;font-size:.9375rem}
+        .test[open]>summary .short{display:none}
         .test .time{font-size:.8125rem;color:var(--quiet);font-variant-numeric:tabular-nums;white-space:nowrap}
         .test .time::after{content:" ▸";display:inline-block;width:1.1em;text-align:right}
         .test[open]>summary .time::after{content:" ▾"}
-        .body{padding:0 0 1.25rem 9.25rem}
+        .body{padding:0 0 1.25rem 9.75rem}
         .body>p.quiet{max-width:46rem}
         .complaint{background:var(--tint);border-radius:.375rem;padding:.625rem .875rem;margin:.625rem 0}
-        .complaint p+p{margin-top:.25rem}
+        .complaint p+p,.complaint ul+p,.complaint p+ul{margin-top:.25rem}
+        .complaint ul{padding-left:1.6rem}
+        .complaint .who,.todo .who{font-weight:600}
         .more{margin-top:.75rem;font-size:.9375rem}
         .more>summary{cursor:pointer;color:var(--link)}
         .chart{display:block;width:15rem;height:1.25rem;color:var(--chart)}
         .axis{display:block;width:15rem;height:1rem;color:var(--quiet);font-size:.6875rem}
         footer{border-top:1px solid var(--line);padding-top:1rem;font-size:.8125rem;color:var(--quiet)}
 
-        @media (max-width:56rem){
+        @media screen and (max-width:56rem){
           .page{grid-template-columns:minmax(0,1fr);padding:1.25rem 1rem 3rem}
           nav{position:static;margin-bottom:2rem}
+          nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem}
           .test>summary{grid-template-columns:minmax(0,1fr) auto}
           .test>summary .verdict{grid-column:1/-1}
           .body{padding-left:0}
         }
-        @media (forced-colors:active){.tally svg,.chart{forced-color-adjust:none}.banner,.todo>li{border-color:CanvasText}}
+        @media (forced-colors:active){.tally>svg,.chart{forced-color-adjust:none}.banner,.todo>li{border-color:CanvasText}}
         """
 
-    /// Light on paper whatever the screen is, and everything unfolded: paper cannot be clicked.
+    /// Light on paper whatever the screen is, and unfolded what has more to show than its line: paper cannot be clicked. Lists that repeat a
+    /// square stay out.
     private static let print = """
 
         @media print{
@@ -124,17 +133,19 @@ enum Stylesheet {
           .page{display:block;padding:0;max-width:none}
           nav,.skip{display:none}
           a{color:inherit;text-decoration:none}
-          details::details-content{content-visibility:visible;display:block;height:auto}
+          details.test:not(.slim)::details-content{content-visibility:visible;display:block;height:auto}
+          .more{display:none}
           .test .time::after{content:""}
-          .test>summary{grid-template-columns:7.5rem minmax(0,1fr) auto}
-          .body{padding-left:8.25rem}
+          .test>summary{grid-template-columns:8.5rem minmax(0,1fr) auto}
+          .body{padding-left:0}
+          .chart,.axis{width:9rem}
           .scroll{overflow:visible}
-          table{font-size:.875rem}
+          table{font-size:.8125rem}
+          td,.number,.spread tbody th{white-space:normal;overflow-wrap:anywhere}
           h2,h3,caption,summary,thead{break-after:avoid}
-          .todo>li,.complaint,tr,.tally,.facts{break-inside:avoid}
+          .todo>li,.complaint,.slim,.grid,tr,.tally,.facts{break-inside:avoid}
           thead{display:table-header-group}
-          .category{break-before:page}
-          .category:first-of-type{break-before:auto}
+          main>section{margin-bottom:1.75rem}
         }
         """
 }
