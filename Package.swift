@@ -104,6 +104,10 @@ let package = Package(
             name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "DurableFiles", "NodeClient", "NodeIdentity", logging],
             swiftSettings: strict),
 
+        // What an administrator reads.
+        .target(
+            name: "ValidationReport", dependencies: ["ClusterAPI", "ClusterModel", "DurableFiles", "Validation"], swiftSettings: strict),
+
         // Actors: facts become decisions, decisions become calls.
         .target(
             name: "Witness", dependencies: ["ClusterModel", "ClusterRules", "Executors", "Reservations", "SCSI", "SharedDisks"],
@@ -155,6 +159,8 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
         .testTarget(name: "ValidationTests", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
+        .testTarget(
+            name: "ValidationReportTests", dependencies: ["ClusterModel", "Validation", "ValidationReport"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(

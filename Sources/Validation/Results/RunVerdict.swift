@@ -2,10 +2,15 @@
 public struct RunVerdict: Hashable, Sendable {
     /// The colour of the line.
     public var verdict: Verdict
-    /// "Suitable, with 2 warnings"; "Not suitable: node2 and node3 do not see LUN 4". No full stop.
-    public var sentence: String
+    /// "Suitable, with 2 warnings"; "Not suitable".
+    public var word: String
+    /// Why: one clause a failed test, the last one counting those that are not named. "node2 and node3 do not see LUN 4".
+    public var clauses: [String] = []
     /// What limits the line: tests left out or not finished. A sentence, or nil.
     public var reservation: String?
+
+    /// "Suitable, with 2 warnings"; "Not suitable: node2 and node3 do not see LUN 4". No full stop.
+    public var sentence: String { clauses.isEmpty ? word : word + ": " + clauses.joined(separator: "; ") }
 
     /// How many failures are named before the rest is only counted.
     private static let namedFailures = 3
@@ -17,21 +22,23 @@ public struct RunVerdict: Hashable, Sendable {
         let decided = run.results.count { $0.verdict == .pass || $0.verdict == .warning }
         if !failures.isEmpty {
             verdict = .failure
-            var clauses = failures.prefix(Self.namedFailures).map(Self.clause)
+            word = "Not suitable"
+            clauses = failures.prefix(Self.namedFailures).map(Self.clause)
             if failures.count > Self.namedFailures { clauses.append(Self.counted(failures.count - Self.namedFailures, "more failure")) }
-            sentence = "Not suitable: " + clauses.joined(separator: "; ")
         } else if cancelled > 0 {
             verdict = .cancelled
-            sentence = "Not decided: the run was ended early"
+            word = "Not decided"
+            clauses = ["the run was ended early"]
         } else if decided == 0 {
             verdict = .notApplicable
-            sentence = "Not decided: none of the chosen tests applies"
+            word = "Not decided"
+            clauses = ["none of the chosen tests applies"]
         } else if warnings > 0 {
             verdict = .warning
-            sentence = "Suitable, with " + Self.counted(warnings, "warning")
+            word = "Suitable, with " + Self.counted(warnings, "warning")
         } else {
             verdict = .pass
-            sentence = "Suitable"
+            word = "Suitable"
         }
         var limits: [String] = []
         if cancelled > 0 { limits.append("\(Self.counted(cancelled, "test")) did not finish") }

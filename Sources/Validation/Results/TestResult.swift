@@ -21,7 +21,8 @@ public struct TestResult: Hashable, Sendable, Codable, Identifiable {
         if findings.isEmpty, outcome.tables.isEmpty {
             findings = [ValidationFinding(.failure, reason: "The test ended without a result.")]
         } else if findings.isEmpty {
-            findings = [ValidationFinding(.pass, reason: "Listed.")]
+            let rows = outcome.tables.reduce(0) { $0 + $1.rows.count }
+            findings = [ValidationFinding(.pass, reason: rows == 1 ? "1 entry." : "\(rows) entries.")]
         }
         for index in findings.indices where findings[index].cure == nil && findings[index].verdict.needsCure {
             findings[index].cure = test.cure

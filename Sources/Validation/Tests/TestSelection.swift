@@ -58,7 +58,9 @@ public struct TestSelection: Hashable, Sendable {
             candidates.append((test.id.description, test.id.description))
             candidates.append((test.id.name, test.id.description))
         }
-        let ranked = candidates.map { (distance: editDistance(name, $0.word), word: $0.word, target: $0.target) }
+        // The right name in the wrong category is nearer than anything.
+        let bare = name.split(separator: "/").last.map(String.init) ?? name
+        let ranked = candidates.map { (distance: $0.word == bare ? 0 : editDistance(name, $0.word), word: $0.word, target: $0.target) }
             .filter { $0.distance <= max(1, min(name.count, $0.word.count) / 3) || ($0.word.contains(name) && name.count >= 3) }
             .sorted { ($0.distance, $0.target) < ($1.distance, $1.target) }
         return ranked.reduce(into: []) { if $0.count < 3, !$0.contains($1.target) { $0.append($1.target) } }
