@@ -123,7 +123,8 @@ let package = Package(
             dependencies: [
                 "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "DurableFiles", "Forming", "ISCSI", "Membership",
                 "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Validation", "Witness",
+                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Validation",
+                "ValidationReport", "Witness",
                 lifecycle, logging, nioCore, nioPosix, nioSSL, subprocess, yams,
             ], swiftSettings: strict),
 

@@ -130,7 +130,7 @@ enum Samples {
         status.sentence = "Suitable, with 1 warning"
         status.reservation = "89 tests not chosen."
         status.problem = "The report could not be kept."
-        status.reportFolder = "/var/lib/apus/reports"
+        status.report = "/var/lib/apus/reports/validation-1.html"
         return status
     }()
     static let probeRequest = ProbeRequest(run: id, probe: "inventory", question: .object(["shares": .list([])]))

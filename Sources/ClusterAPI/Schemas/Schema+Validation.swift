@@ -61,7 +61,7 @@ extension ValidationStatus: Described {
             .init("sentence", .text(), optional: true, "the verdict in one line"),
             .init("reservation", .text(), optional: true, "what limits the verdict"),
             .init("problem", .text(), optional: true, "why there is no report"),
-            .init("reportFolder", .text(), optional: true, "where the node keeps the report"),
+            .init("report", .text(), optional: true, "the page of the report: a path on the node that carried it out"),
         ])
     }
 }

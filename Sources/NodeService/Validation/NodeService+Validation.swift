@@ -4,6 +4,7 @@ import Forming
 import Foundation
 import NodeIdentity
 import Validation
+import ValidationReport
 
 /// Testing the configuration of this node and others.
 extension NodeService: ValidationOperations {
@@ -19,11 +20,8 @@ extension NodeService: ValidationOperations {
     public func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
         let order = try order(request)
         let targets = try targets(request)
-        let folder = configuration.directories.state + "/reports"
-        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in
-            try ReportStore.save(run, in: folder)
-            return folder
-        }
+        let reports = reports
+        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
         if let status = await validations.begin(runner.first(), work: { report in await runner.run(report) }) { return status }
         for target in targets { await target.close() }
         throw error(.busy, "\(node) validates already. Wait for its end, or cancel it.")
@@ -42,11 +40,14 @@ extension NodeService: ValidationOperations {
     public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
         if let run = await validations.run(id) { return run }
         guard await validations.status(id) == nil else { throw error(.refused, "This validation has not ended yet.") }
-        do {
-            if let run = try ReportStore.run(id, in: configuration.directories.state + "/reports") { return run }
-        } catch { throw translate(error, while: "Reading a report") }
-        throw unknown(id)
+        do { return try reports.load(id.uuidString).run } catch {
+            if case .unknown = error { throw unknown(id) }
+            throw self.error(.failed, error.description)
+        }
     }
+
+    /// Kept with the node that carried the validation out.
+    private nonisolated var reports: ReportFolder { ReportFolder(configuration.directories.state + "/reports") }
 
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(

@@ -27,8 +27,8 @@ public struct ValidationStatus: Hashable, Sendable, Codable, Identifiable {
     public var reservation: String?
     /// Why there is no report although it ended: a sentence.
     public var problem: String?
-    /// Where the node that carried it out keeps the report.
-    public var reportFolder: String?
+    /// The page of the report: a path on the node that carried it out.
+    public var report: String?
 
     public init(id: UUID, phase: Phase = .collecting, nodes: [NodeName], tests: [TestProgress] = []) {
         self.id = id

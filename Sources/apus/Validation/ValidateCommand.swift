@@ -96,7 +96,8 @@ struct ValidateCommand: AsyncParsableCommand {
         if connection.json {
             if let run { try Console.print(json: run) } else { try Console.print(json: status) }
         } else {
-            Console.print(ValidationText.summary(status, run))
+            Console.print(
+                ValidationText.summary(status, run, report: status.report.map { "The report is kept on \(offer.node): \($0)" }))
             if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run) }
         }
         switch status.verdict {

@@ -28,13 +28,15 @@ enum ValidationText {
     }
 
     /// The verdict first, then what asks for something to be done, then where the report is.
-    static func summary(_ status: ValidationStatus, _ run: ValidationRun?) -> String {
+    ///
+    /// - Parameter report: Where it is: a sentence.
+    static func summary(_ status: ValidationStatus, _ run: ValidationRun?, report: String?) -> String {
         var parts: [String] = []
         if let run { parts += [counts(run), complaints(run)].filter { !$0.isEmpty } }
         let sentence = status.sentence ?? "There is no verdict"
         parts.append([sentence + ".", status.reservation].compactMap { $0 }.joined(separator: " "))
         if let problem = status.problem { parts.append(problem) }
-        if let folder = status.reportFolder, let node = status.nodes.first { parts.append("The report is kept on \(node) in \(folder).") }
+        if let report { parts.append(report) }
         return "\n" + parts.joined(separator: "\n\n")
     }
 

@@ -26,7 +26,7 @@ struct ValidationRunner: Sendable {
     /// In the operator's order.
     let targets: [ValidationTarget]
     let logger: Logger
-    /// Keeps the report; returns the folder.
+    /// Keeps the report; returns the path of the page to look at.
     let save: @Sendable (ValidationRun) async throws -> String
 
     static let inventoryDeadline = Duration.seconds(30)
@@ -79,7 +79,7 @@ struct ValidationRunner: Sendable {
         status.verdict = verdict.verdict
         status.sentence = verdict.sentence
         status.reservation = verdict.reservation
-        do { status.reportFolder = try await save(run) } catch {
+        do { status.report = try await save(run) } catch {
             status.problem = "The report could not be kept: \(error)"
             logger.error("a validation's report cannot be kept", metadata: ["reason": "\(error)"])
         }
