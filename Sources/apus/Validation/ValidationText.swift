@@ -22,9 +22,15 @@ enum ValidationText {
         return "\(head)  \(test.remark ?? "\(test.title), \(Units.milliseconds(Double(test.milliseconds)))")"
     }
 
+    /// A category of which nothing is left is named as a whole.
     static func unavailable(_ tests: [ValidationTestID]) -> String {
-        "\(tests.count) \(tests.count == 1 ? "test of the catalogue is" : "tests of the catalogue are") left out, because this version cannot "
-            + "carry \(tests.count == 1 ? "it" : "them") out: \(tests.map(\.description).joined(separator: ", "))."
+        let parts = ValidationCategory.allCases.flatMap { category -> [String] in
+            let missing = tests.filter { $0.category == category }
+            let all = ValidationCatalogue.tests.count { $0.category == category }
+            return missing.count == all ? ["all \(all) of \(category.rawValue)"] : missing.map(\.description)
+        }
+        return "\(tests.count) \(tests.count == 1 ? "test" : "tests") of the catalogue cannot be carried out by this version and "
+            + "\(tests.count == 1 ? "is" : "are") left out: \(parts.joined(separator: ", "))."
     }
 
     /// The verdict first, then what asks for something to be done, then where the report is.

@@ -19,8 +19,8 @@ enum ToolRun {
             let last = output.errors.split(separator: "\n").last.map { ": \($0)" } ?? ""
             switch output.exitCode {
             case 127: throw ProbeProblem("\(words[0]) is not installed.")
-            case 124, 137, nil: throw ProbeProblem("\(words.joined(separator: " ")) had not ended after \(seconds) s and was killed.")
-            case let code?: throw ProbeProblem("\(words.joined(separator: " ")) ended with code \(code)\(last)")
+            case 124, 137, nil: throw ProbeProblem("\(words[0]) had not ended after \(seconds) s and was killed.")
+            case let code?: throw ProbeProblem("\(words.prefix(2).joined(separator: " ")) ended with code \(code)\(last).")
             }
         }
         return output.text
