@@ -58,7 +58,8 @@ public struct StartValidationRequest: Hashable, Sendable, Codable {
     /// Mount points of file shares, the same on all nodes.
     public var shares: [String]
     public init(
-        nodes: [NodeName] = [], tokens: [String] = [], tests: [String] = [], skip: [String] = [], disks: [DiskID] = [], shares: [String] = []
+        nodes: [NodeName] = [], tokens: [String] = [], tests: [String] = [], skip: [String] = [], disks: [DiskID] = [],
+        shares: [String] = []
     ) {
         self.nodes = nodes
         self.tokens = tokens

@@ -88,7 +88,8 @@ extension NodeService: ValidationOperations {
             do { selection = try TestSelection(request.tests, excluding: request.skip + unavailable.map(\.description)) } catch {
                 throw self.error(
                     .refused,
-                    "Apus \(ApusVersion.current) on \(node) cannot carry out \(unavailable.map(\.description).joined(separator: ", ")) yet.")
+                    "Apus \(ApusVersion.current) on \(node) cannot carry out \(unavailable.map(\.description).joined(separator: ", ")) yet."
+                )
             }
         }
         for share in request.shares where !share.hasPrefix("/") {
@@ -112,7 +113,9 @@ extension NodeService: ValidationOperations {
                     "\(node) belongs to cluster \(peers.cluster). Take the node in with `apus node add`, then validate the cluster.")
             }
             let target = try ValidationTarget(token: token)
-            guard target.node != node else { throw error(.invalid, "One of the tokens is of \(node), the node that is asked; it needs none.") }
+            guard target.node != node else {
+                throw error(.invalid, "One of the tokens is of \(node), the node that is asked; it needs none.")
+            }
             guard !others.contains(where: { $0.node == target.node }) else {
                 throw error(.invalid, "Two of the tokens are of \(target.node). Give one of each node.")
             }

@@ -19,9 +19,13 @@ extension CollectedFacts {
         return values.map { inventory, value in
             let subject = FindingSubject.node(inventory.node, item: item)
             guard let value else { return inventory.unknown(what, fact: fact ?? what, subject: subject) }
-            guard let common, value != common else { return ValidationFinding(.pass, subject, reason: "\(what.capitalizedFirst) \(value).") }
+            guard let common, value != common else {
+                return ValidationFinding(.pass, subject, reason: "\(what.capitalizedFirst) \(value).")
+            }
             return ValidationFinding(
-                verdict, subject, reason: "\(inventory.node) has \(what) \(value), \(NodeList.text(holders)) \(holders.count == 1 ? "has" : "have") \(common).",
+                verdict, subject,
+                reason:
+                    "\(inventory.node) has \(what) \(value), \(NodeList.text(holders)) \(holders.count == 1 ? "has" : "have") \(common).",
                 cure: cure)
         }
     }

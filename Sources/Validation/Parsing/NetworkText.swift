@@ -15,7 +15,10 @@ public enum NetworkText {
             var prefixlen: Int?
             var scope: String?
         }
-        struct Info: Decodable { var info_kind: String? }
+        struct Info: Decodable {
+            var kind: String?
+            enum CodingKeys: String, CodingKey { case kind = "info_kind" }
+        }
         struct Statistics: Decodable {
             struct Side: Decodable {
                 var errors: Int?
@@ -29,17 +32,23 @@ public enum NetworkText {
         var mtu: Int?
         var master: String?
         var address: String?
-        var link_type: String?
+        var linkType: String?
         var linkinfo: Info?
-        var addr_info: [Address]?
+        var addressList: [Address]?
         var stats64: Statistics?
+
+        enum CodingKeys: String, CodingKey {
+            case ifname, flags, mtu, master, address, linkinfo, stats64
+            case linkType = "link_type"
+            case addressList = "addr_info"
+        }
 
         var facts: AdapterFacts {
             var facts = AdapterFacts(name: ifname)
-            facts.kind = linkinfo?.info_kind ?? (link_type == "ether" ? "physical" : link_type)
+            facts.kind = linkinfo?.kind ?? (linkType == "ether" ? "physical" : linkType)
             if facts.kind == "tun" { facts.kind = "tap" }
             facts.macAddress = address
-            facts.addresses = (addr_info ?? []).compactMap { address in
+            facts.addresses = (addressList ?? []).compactMap { address in
                 guard let local = address.local, let length = address.prefixlen, (0...128).contains(length) else { return nil }
                 return "\(local)/\(length)"
             }
@@ -118,7 +127,9 @@ public enum NetworkText {
                 path: unescaped(halves[4]), kind: kind, source: unescaped(halves[dash + 2]), options: options, freeBytes: nil)
         }
     }
-    private static let shareKinds: Set<String> = ["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.glusterfs", "ocfs2", "gfs2", "9p"]
+    private static let shareKinds: Set<String> = [
+        "nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "fuse.glusterfs", "ocfs2", "gfs2", "9p",
+    ]
 
     /// Spaces and their like are written as `\040`.
     private static func unescaped(_ text: Substring) -> String {

@@ -71,7 +71,8 @@ struct ValidateCommand: AsyncParsableCommand {
 
     private func validateNodes() async throws {
         var request = StartValidationRequest(
-            nodes: nodes, tokens: tokens, tests: tests.flatMap { $0 }, skip: skip.flatMap { $0 }, disks: disks.map { DiskID($0) }, shares: shares)
+            nodes: nodes, tokens: tokens, tests: tests.flatMap { $0 }, skip: skip.flatMap { $0 }, disks: disks.map { DiskID($0) },
+            shares: shares)
         let client: NodeClient
         if let lab {
             let targets = try await LabTargets(prefix: lab)

@@ -46,7 +46,8 @@ struct ValidationFollower {
                         }
                     }
                 case .interrupted:
-                    throw CommandFailure(message: "Left the validation to its node, which ends it and takes back what tests left.", exitCode: 2)
+                    throw CommandFailure(
+                        message: "Left the validation to its node, which ends it and takes back what tests left.", exitCode: 2)
                 case .cancelFailed(let error):
                     display.say("It was not ended: \(error.message)")
                 case .ended(let error):
@@ -71,7 +72,10 @@ struct ValidationFollower {
                 }
             } catch { failure = error as? APIError ?? APIError(.failed, String(describing: error)) }
             let isWorthWaiting = failure.map { [.unreachable, .timeout].contains($0.code) } ?? true
-            guard isWorthWaiting, ContinuousClock.now < giveUp else { return _ = events.yield(.ended(failure)) }
+            guard isWorthWaiting, ContinuousClock.now < giveUp else {
+                _ = events.yield(.ended(failure))
+                return
+            }
             try? await Task.sleep(for: .milliseconds(300))
         }
     }

@@ -41,6 +41,7 @@ enum ValidationText {
         if let run { parts += [counts(run), complaints(run)].filter { !$0.isEmpty } }
         let sentence = status.sentence ?? "There is no verdict"
         parts.append([sentence + ".", status.reservation].compactMap { $0 }.joined(separator: " "))
+        if status.verdict == .cancelled, status.cleanedUp.isEmpty { parts.append("Nothing had to be taken back on the nodes.") }
         if let problem = status.problem { parts.append(problem) }
         if let report { parts.append(report) }
         return "\n" + parts.joined(separator: "\n\n")
@@ -77,7 +78,10 @@ enum ValidationText {
     /// Every finding, for reading on the terminal.
     static func whole(_ run: ValidationRun) -> String {
         run.results.map { result in
-            var lines = ["\(word(result.verdict)): \(result.title) (\(result.id), \(Units.milliseconds(Double(result.milliseconds))))", "  \(result.proves)"]
+            var lines = [
+                "\(word(result.verdict)): \(result.title) (\(result.id), \(Units.milliseconds(Double(result.milliseconds))))",
+                "  \(result.proves)",
+            ]
             for finding in result.findings {
                 lines.append("  \(padded(word(finding.verdict), 7))  \(finding.subject.title): \(finding.reason)")
                 if let cure = finding.cure { lines.append("           -> \(cure)") }

@@ -10,10 +10,12 @@ struct Prompt {
     var ask: (String) -> String?
 
     static var terminal: Prompt {
-        Prompt(say: { Console.progress($0 + "\n") }, ask: { question in
-            Console.progress(question + " ")
-            return readLine()?.trimmingCharacters(in: .whitespaces)
-        })
+        Prompt(
+            say: { Console.progress($0 + "\n") },
+            ask: { question in
+                Console.progress(question + " ")
+                return readLine()?.trimmingCharacters(in: .whitespaces)
+            })
     }
 }
 
@@ -83,8 +85,9 @@ struct ValidationWizard {
     private func selectTests(_ request: inout StartValidationRequest) throws -> Bool {
         title("Testing Options")
         guard request.tests.isEmpty, request.skip.isEmpty else {
-            prompt.say("Tests: \(request.tests.isEmpty ? "all" : request.tests.joined(separator: ", "))"
-                + (request.skip.isEmpty ? "." : ", without \(request.skip.joined(separator: ", "))."))
+            prompt.say(
+                "Tests: \(request.tests.isEmpty ? "all" : request.tests.joined(separator: ", "))"
+                    + (request.skip.isEmpty ? "." : ", without \(request.skip.joined(separator: ", "))."))
             return goesOn()
         }
         prompt.say("1  Run all tests (recommended)\n2  Run only tests that I select")

@@ -50,7 +50,11 @@ struct EchoJudgeTests {
     }
 
     @Test(
-        "Clocks", arguments: [(3.0, Verdict.pass, "agree"), (5_000, .warning, "n2 is 5.0 s ahead of that of n1"), (-120_000, .failure, "n1 is 120.0 s ahead of that of n2")])
+        "Clocks",
+        arguments: [
+            (3.0, Verdict.pass, "agree"), (5_000, .warning, "n2 is 5.0 s ahead of that of n1"),
+            (-120_000, .failure, "n1 is 120.0 s ahead of that of n2"),
+        ])
     func clocks(ahead: Double, expected: Verdict, words: String) {
         let outcome = EchoJudges.clocks(Self.n1, Self.n2, ahead: ahead)
         #expect(Self.verdict(NetworkCatalogue.clockOffset, outcome) == expected)

@@ -158,7 +158,9 @@ struct FactJudgeTests {
         Fault(InventoryCatalogue.packages, .failure, ["n2", "corosync"]) { $0.software.corosyncVersion = nil },
         Fault(InventoryCatalogue.services, .warning, ["apusd.service"]) { $0.software.services[0].activeState = "failed" },
         Fault(InventoryCatalogue.adapters, .failure, ["eth1", "no link"]) { $0.network.adapters[0].hasCarrier = false },
-        Fault(InventoryCatalogue.iscsiInitiators, .failure, ["iqn.2025-01.io.apus:n1"]) { $0.storage.initiators[0].name = "iqn.2025-01.io.apus:n1" },
+        Fault(InventoryCatalogue.iscsiInitiators, .failure, ["iqn.2025-01.io.apus:n1"]) {
+            $0.storage.initiators[0].name = "iqn.2025-01.io.apus:n1"
+        },
         Fault(InventoryCatalogue.timeSource, .warning, ["n2"]) { $0.system.time.service = nil },
         Fault(InventoryCatalogue.pendingReboot, .warning, ["linux-image"]) { $0.software.pendingReboot = ["linux-image"] },
         Fault(InventoryCatalogue.environment, .warning, ["http_proxy"]) { $0.software.environment["http_proxy"] = "p" },
@@ -227,6 +229,7 @@ struct FactJudgeTests {
         facts.subject.nodes.append(n3.node)
         facts.inventories[n3.node] = n3
         let outcome = try #require(FactJudges.judge(InventoryCatalogue.disks, from: facts))
-        #expect(outcome.findings.contains { $0.verdict == .warning && $0.subject == .disk(DiskID("naa.1"), node: NodeName(unchecked: "n2")) })
+        #expect(
+            outcome.findings.contains { $0.verdict == .warning && $0.subject == .disk(DiskID("naa.1"), node: NodeName(unchecked: "n2")) })
     }
 }

@@ -34,7 +34,8 @@ struct ParsingTests {
 
     static let hostile = [
         "", "\n\n\n", ":", ": :", "a:", "=", "=x", "\0\0", "[", "]", "][", "[]", String(repeating: "a:b\n", count: 10_000),
-        "processor:", "MemTotal: 18446744073709551615 kB", "MemTotal: -1 kB", "\u{FFFD}: 1", "{}", "[{}]", "null", "[1]", "[{\"ifname\":1}]",
+        "processor:", "MemTotal: 18446744073709551615 kB", "MemTotal: -1 kB", "\u{FFFD}: 1", "{}", "[{}]", "null", "[1]",
+        "[{\"ifname\":1}]",
         "  sl\n 0: XX:YY 0 0A", " 0: 00000000000000000000000000000000:FFFFF 0 0A\n 1: 0:0 0 0A", "1 2 3 4 5 6 - nfs", "- - - -",
         "1 2 3 4 \\999\\04 rw - nfs4 s rw", "a,b,99999999999999999999,c,nan", ",,,,", ",,1,,inf",
         "Limit                     Soft Limit\nMax open files            99999999999999999999 x",
@@ -68,9 +69,16 @@ struct ParsingTests {
             """)
         #expect(limits["Max locked memory"] == 8_388_608)
         #expect(limits["Max open files"] == .some(nil))
-        let units = SettingText.units("Id=a.service\nLoadState=loaded\nActiveState=failed\nUnitFileState=\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\n")
-        #expect(units == [ServiceFacts(name: "a.service", activeState: "failed", enabledState: nil), ServiceFacts(name: "b.service", activeState: nil, enabledState: nil)])
-        #expect(SettingText.packages("qemu\t1:7.2\tinstalled\nold\t1\tconfig-files\n", names: ["qemu", "old"]).map(\.version) == ["1:7.2", nil])
+        let units = SettingText.units(
+            "Id=a.service\nLoadState=loaded\nActiveState=failed\nUnitFileState=\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\n"
+        )
+        #expect(
+            units == [
+                ServiceFacts(name: "a.service", activeState: "failed", enabledState: nil),
+                ServiceFacts(name: "b.service", activeState: nil, enabledState: nil),
+            ])
+        #expect(
+            SettingText.packages("qemu\t1:7.2\tinstalled\nold\t1\tconfig-files\n", names: ["qemu", "old"]).map(\.version) == ["1:7.2", nil])
         let tracking = SettingText.chrony("C0A80101,gate,3,1700000000.1,-0.002000000,0,0,0,0,0,0,0,64.0,Normal")
         #expect(tracking?.source == "gate" && tracking?.stratum == 3 && tracking?.offsetMilliseconds == -2)
         #expect(SettingText.chosen("always [madvise] never") == "madvise")
@@ -87,7 +95,10 @@ struct ParsingTests {
         let adapter = try #require(try NetworkText.adapters(json).first)
         #expect(adapter.name == "bond0" && adapter.kind == "bond" && adapter.mtu == 9_000 && adapter.upper == "br0")
         #expect(adapter.addresses == ["10.0.0.1/24"] && adapter.isUp == true && adapter.hasCarrier == true && adapter.receiveErrors == 3)
-        #expect(try NetworkText.vlans("[{\"ifname\":\"e\",\"vlans\":[{\"vlan\":10,\"vlanEnd\":12},{\"vlan\":1},{\"vlan\":5000},{\"vlan\":9,\"vlanEnd\":2}]}]") == ["e": [1, 10, 11, 12]])
+        #expect(
+            try NetworkText.vlans(
+                "[{\"ifname\":\"e\",\"vlans\":[{\"vlan\":10,\"vlanEnd\":12},{\"vlan\":1},{\"vlan\":5000},{\"vlan\":9,\"vlanEnd\":2}]}]")
+                == ["e": [1, 10, 11, 12]])
     }
 
     @Test("Sockets that listen, and shares")
@@ -97,14 +108,24 @@ struct ParsingTests {
                0: 0100007F:1B94 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0
                1: 0100007F:1B95 0100007F:0001 01 00000000:00000000 00:00000000 00000000     0
             """
-        #expect(NetworkText.listeners(tcp, transport: "tcp") == [ListenerFacts(transport: "tcp", address: "127.0.0.1", port: 7_060, program: nil)])
-        let shares = NetworkText.shares("36 35 98:0 / /mnt/a\\040b rw,noatime master:1 - nfs4 srv:/export rw,hard\n22 27 0:21 / /proc rw - proc proc rw\n")
-        #expect(shares == [ShareFacts(path: "/mnt/a b", kind: "nfs4", source: "srv:/export", options: ["hard", "noatime", "rw"], freeBytes: nil)])
+        #expect(
+            NetworkText.listeners(tcp, transport: "tcp") == [
+                ListenerFacts(transport: "tcp", address: "127.0.0.1", port: 7_060, program: nil)
+            ])
+        let shares = NetworkText.shares(
+            "36 35 98:0 / /mnt/a\\040b rw,noatime master:1 - nfs4 srv:/export rw,hard\n22 27 0:21 / /proc rw - proc proc rw\n")
+        #expect(
+            shares == [
+                ShareFacts(path: "/mnt/a b", kind: "nfs4", source: "srv:/export", options: ["hard", "noatime", "rw"], freeBytes: nil)
+            ])
     }
 
     @Test(
         "Networks of addresses",
-        arguments: [("10.0.1.11/24", "10.0.1.0/24"), ("10.0.1.11/25", "10.0.1.0/25"), ("10.0.1.200/25", "10.0.1.128/25"), ("1.2.3.4/0", "0.0.0.0/0"), ("fd00::5/64", "fd00::/64"), ("10.0.0.1", "10.0.0.1/32")])
+        arguments: [
+            ("10.0.1.11/24", "10.0.1.0/24"), ("10.0.1.11/25", "10.0.1.0/25"), ("10.0.1.200/25", "10.0.1.128/25"),
+            ("1.2.3.4/0", "0.0.0.0/0"), ("fd00::5/64", "fd00::/64"), ("10.0.0.1", "10.0.0.1/32"),
+        ])
     func networks(text: String, network: String) { #expect(IPNetwork(text)?.networkText == network) }
 
     @Test("Addresses that are none", arguments: ["10.0.0.1/33", "10.0.0.1/-1", "10.0.0.256/8", "fd00::1/129", "/", "1.2.3.4/", "\0"])

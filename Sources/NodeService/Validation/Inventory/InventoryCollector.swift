@@ -80,7 +80,8 @@ struct ToolAnswers: Sendable {
     static func ask(addresses own: LocalAddresses) async -> Self {
         async let addresses = answer(["ip", "-json", "-details", "-statistics", "address", "show"])
         async let vlans = answer(["bridge", "-json", "vlan", "show"])
-        async let packages = answer(["dpkg-query", "--show", "--showformat", "${Package}\\t${Version}\\t${db:Status-Status}\\n"] + packageNames)
+        async let packages = answer(
+            ["dpkg-query", "--show", "--showformat", "${Package}\\t${Version}\\t${db:Status-Status}\\n"] + packageNames)
         async let units = answer(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState"] + unitNames)
         async let timedate = answer(["timedatectl", "show"])
         async let chrony = answer(["chronyc", "-c", "tracking"])

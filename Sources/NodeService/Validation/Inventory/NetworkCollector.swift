@@ -29,7 +29,9 @@ enum NetworkCollector {
         }
         // Tables without a rule filter nothing; a rule is indented by two tabs and is no declaration of a chain.
         if let ruleset = tools.ruleset.text,
-            ruleset.split(separator: "\n").contains(where: { $0.hasPrefix("\t\t") && !$0.contains("type ") && !$0.contains("policy accept") })
+            ruleset.split(separator: "\n").contains(where: {
+                $0.hasPrefix("\t\t") && !$0.contains("type ") && !$0.contains("policy accept")
+            })
         {
             facts.firewalls.append("nftables")
         }

@@ -58,7 +58,9 @@ enum StorageCollector {
             let folder = "/sys/block/\(name)"
             var disk = DiskFacts(path: "/dev/\(name)")
             // SCSI disks name themselves `naa.…`; what other drivers write there is no identity that nodes share.
-            disk.id = reader.optionalLine(folder + "/device/wwid").flatMap { $0.hasPrefix("naa.") || $0.hasPrefix("eui.") ? DiskID($0) : nil }
+            disk.id = reader.optionalLine(folder + "/device/wwid").flatMap {
+                $0.hasPrefix("naa.") || $0.hasPrefix("eui.") ? DiskID($0) : nil
+            }
             disk.vendor = reader.optionalLine(folder + "/device/vendor").flatMap { $0.hasPrefix("0x") ? nil : $0 }
             disk.product = reader.optionalLine(folder + "/device/model")
             disk.revision = reader.optionalLine(folder + "/device/rev")
@@ -69,7 +71,9 @@ enum StorageCollector {
             disk.hasWriteCache = reader.optionalLine(folder + "/queue/write_cache").map { $0 == "write back" }
             disk.transport = transport(name, (try? FileManager.default.destinationOfSymbolicLink(atPath: folder)) ?? "")
             let holders = reader.names(in: folder + "/holders")
-            let mounts = mounted.filter { $0 == disk.path || $0.hasPrefix(disk.path) && $0.dropFirst(disk.path.count).allSatisfy { $0.isNumber || $0 == "p" } }
+            let mounts = mounted.filter {
+                $0 == disk.path || $0.hasPrefix(disk.path) && $0.dropFirst(disk.path.count).allSatisfy { $0.isNumber || $0 == "p" }
+            }
             if let mount = mounts.min() {
                 disk.usedBy = "mounted: \(mount)"
             } else if !holders.isEmpty {

@@ -30,7 +30,8 @@ enum EchoProbe {
             let number = channel.localAddress?.port ?? port
             do {
                 let id = try await context.held.hold(
-                    for: context.run, lifetime: lifetime, "closed the \(question.transport.rawValue.uppercased()) port \(number) of \(question.address)"
+                    for: context.run, lifetime: lifetime,
+                    "closed the \(question.transport.rawValue.uppercased()) port \(number) of \(question.address)"
                 ) {
                     try? await channel.close()
                 }
@@ -147,7 +148,11 @@ enum EchoProbe {
             done.succeed(.init(sent: 0, answers: []))
             throw ProbeProblem("\(question.from) cannot be sent from: \(error)")
         }
-        let evidence = try await withTaskCancellationHandler { try await done.futureResult.get() } onCancel: { channel.close(promise: nil) }
+        let evidence = try await withTaskCancellationHandler {
+            try await done.futureResult.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
         try? await channel.close()
         return evidence
     }
@@ -181,7 +186,9 @@ enum EchoProbe {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let envelope = unwrapInboundIn(data)
-            guard envelope.remoteAddress == target, envelope.data.getInteger(at: 0, as: UInt64.self) == number, timeout != nil else { return }
+            guard envelope.remoteAddress == target, envelope.data.getInteger(at: 0, as: UInt64.self) == number, timeout != nil else {
+                return
+            }
             evidence.answers.append(Double((NIODeadline.now() - sentAt).nanoseconds) / 1e6)
             silence = 0
             next(context)

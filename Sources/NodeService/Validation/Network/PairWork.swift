@@ -25,10 +25,12 @@ struct PairWork: Sendable {
         var corosyncPorts: [Int] { context.subject.cluster == nil ? [5_405, 0] : [0] }
 
         func datagrams(_ count: Int, ports: [Int] = [0], payloadBytes: Int = 64, isWhole: Bool = false) async throws -> EchoEvidence {
-            let listener = try await context.ask(EchoListenQuestion(.udp, address: target.address, ports: ports), of: to.node, within: .seconds(4))
+            let listener = try await context.ask(
+                EchoListenQuestion(.udp, address: target.address, ports: ports), of: to.node, within: .seconds(4))
             let sending = try await context.ask(
                 EchoSendQuestion(
-                    .udp, from: role.address, to: target.address, port: listener.port, count: count, payloadBytes: payloadBytes, isWhole: isWhole),
+                    .udp, from: role.address, to: target.address, port: listener.port, count: count, payloadBytes: payloadBytes,
+                    isWhole: isWhole),
                 of: from.node, within: .seconds(8))
             let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node, within: .seconds(4))
             return EchoEvidence(
@@ -40,13 +42,15 @@ struct PairWork: Sendable {
             guard role.role == "migration" else {
                 let port = 7_060
                 let sending = try await context.ask(
-                    EchoSendQuestion(.tcp, from: role.address, to: target.address, port: port, count: 3), of: from.node, within: .seconds(8))
+                    EchoSendQuestion(.tcp, from: role.address, to: target.address, port: port, count: 3), of: from.node, within: .seconds(8)
+                )
                 return EchoEvidence(from: from.node, to: to.node, network: network, port: port, sending: sending, received: nil)
             }
             let listener = try await context.ask(
                 EchoListenQuestion(.tcp, address: target.address, ports: Array(49_152...49_215)), of: to.node, within: .seconds(4))
             let sending = try await context.ask(
-                EchoSendQuestion(.tcp, from: role.address, to: target.address, port: listener.port, count: 3), of: from.node, within: .seconds(8))
+                EchoSendQuestion(.tcp, from: role.address, to: target.address, port: listener.port, count: 3), of: from.node,
+                within: .seconds(8))
             let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node, within: .seconds(4))
             return EchoEvidence(
                 from: from.node, to: to.node, network: network, port: listener.port, sending: sending, received: tally.received)
@@ -64,7 +68,8 @@ struct PairWork: Sendable {
         guard nodes.count == 2, let one = context.inventory(of: nodes[0]), let other = context.inventory(of: nodes[1]) else { return [] }
         var ways: [Way] = []
         for role in roles {
-            guard let first = one.network.roles.first(where: { $0.role == role }), let second = other.network.roles.first(where: { $0.role == role })
+            guard let first = one.network.roles.first(where: { $0.role == role }),
+                let second = other.network.roles.first(where: { $0.role == role })
             else { continue }
             ways.append(Way(from: one, to: other, role: first, target: second, context: context))
             ways.append(Way(from: other, to: one, role: second, target: first, context: context))

@@ -88,7 +88,11 @@ actor SharedEvidence {
             task = Task { try await gather() }
             tasks[key] = task
         }
-        let value = try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        let value = try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
         guard let value = value as? Value else { throw ProbeProblem("Two tests share evidence \"\(key)\" of different kinds.") }
         return value
     }

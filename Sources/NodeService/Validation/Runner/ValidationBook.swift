@@ -17,7 +17,8 @@ actor ValidationBook {
     /// - Parameter work: Told how to report; returns the run. It ends soon after it is cancelled, having cleaned up.
     /// - Returns: nil when another one goes on.
     func begin(
-        _ first: ValidationStatus, work: @escaping @Sendable (_ report: @escaping @Sendable (ValidationStatus) async -> Void) async -> ValidationRun?
+        _ first: ValidationStatus,
+        work: @escaping @Sendable (_ report: @escaping @Sendable (ValidationStatus) async -> Void) async -> ValidationRun?
     ) -> ValidationStatus? {
         guard current == nil else { return nil }
         statuses.insert(first, at: 0)

@@ -85,7 +85,8 @@ struct ValidationRunner: Sendable {
         }
         await tell()
         for target in targets { await target.close() }
-        logger.notice("validated", metadata: ["nodes": "\(status.nodes.map(\.rawValue).joined(separator: ","))", "verdict": "\(verdict.sentence)"])
+        logger.notice(
+            "validated", metadata: ["nodes": "\(status.nodes.map(\.rawValue).joined(separator: ","))", "verdict": "\(verdict.sentence)"])
         return run
     }
 

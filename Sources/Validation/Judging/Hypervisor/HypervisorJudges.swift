@@ -9,12 +9,14 @@ enum HypervisorJudges {
                 if acceleration == .tcg {
                     return ValidationFinding(
                         .warning, .node(node.node),
-                        reason: "Guests of \(node.node) are emulated, many times slower than on real hardware. \(node.hypervisor.accelerationEvidence ?? "")",
+                        reason:
+                            "Guests of \(node.node) are emulated, many times slower than on real hardware. \(node.hypervisor.accelerationEvidence ?? "")",
                         cure: "Use \(node.node) for tests only, or enable virtualization in its firmware or on the machine below it.")
                 }
                 if let below = node.hardware.processors.hypervisor {
                     return ValidationFinding(
-                        .warning, .node(node.node), reason: "\(node.node) is itself a guest (\(below)): its guests are nested, and pauses of the host stop them too.",
+                        .warning, .node(node.node),
+                        reason: "\(node.node) is itself a guest (\(below)): its guests are nested, and pauses of the host stop them too.",
                         cure: "Use real hardware for machines that matter.")
                 }
                 return ValidationFinding(.pass, .node(node.node), reason: "Real hardware, \(acceleration.rawValue).")
@@ -31,7 +33,8 @@ enum HypervisorJudges {
                 return ValidationFinding(.pass, .node(node.node), reason: "\(node.hypervisor.machineTypes.count) machine types.")
             }
             return ValidationFinding(
-                .warning, .node(node.node), reason: "\(node.node) knows \(own.count) machine types that another node does not, for instance \(own[own.count - 1]).",
+                .warning, .node(node.node),
+                reason: "\(node.node) knows \(own.count) machine types that another node does not, for instance \(own[own.count - 1]).",
                 cure: "Do not give machines these types until QEMU has the same version on all nodes.")
         }
         if common.isEmpty {
@@ -43,7 +46,10 @@ enum HypervisorJudges {
         }
         findings.append(
             ValidationFinding(
-                .pass, reason: "\(common.count) machine types are known to all nodes; the newest \(newest.count == 1 ? "is" : "are") \(NodeList.text(newest))."))
+                .pass,
+                reason:
+                    "\(common.count) machine types are known to all nodes; the newest \(newest.count == 1 ? "is" : "are") \(NodeList.text(newest))."
+            ))
         return TestOutcome(findings)
     }
 
@@ -79,9 +85,12 @@ enum HypervisorJudges {
             findings.append(
                 ValidationFinding(
                     .warning, .node(node.node, item: "features"),
-                    reason: "\(NodeList.text(lacking)) lacks processor features that \(node.node) has: \(own.prefix(8).joined(separator: ", "))"
+                    reason:
+                        "\(NodeList.text(lacking)) lacks processor features that \(node.node) has: \(own.prefix(8).joined(separator: ", "))"
                         + "\(own.count > 8 ? " and \(own.count - 8) more" : "").",
-                    cure: "Give machines the model \(best), and not `host`; or enable the features in the firmware of \(NodeList.text(lacking))."))
+                    cure:
+                        "Give machines the model \(best), and not `host`; or enable the features in the firmware of \(NodeList.text(lacking))."
+                ))
         }
         findings.append(
             ValidationFinding(.pass, reason: "\(best) is the best model that runs on all nodes.", figures: [Figure("Common model", best)]))

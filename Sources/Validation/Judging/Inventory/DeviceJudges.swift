@@ -38,7 +38,8 @@ enum DeviceJudges {
         }
         if let errors = adapter.receiveErrors, errors > 0 {
             return ValidationFinding(
-                .warning, .node(node, item: adapter.name), reason: "\(adapter.name) of \(node) has counted \(errors) errors in what it received.",
+                .warning, .node(node, item: adapter.name),
+                reason: "\(adapter.name) of \(node) has counted \(errors) errors in what it received.",
                 cure: "Check cable and transceiver; `ethtool -S \(adapter.name)` says which errors they were.")
         }
         return nil
@@ -109,10 +110,14 @@ enum DeviceJudges {
                 return missing.map { disk in
                     ValidationFinding(
                         .warning, .disk(disk.id, node: node.node),
-                        reason: "\(node.node) does not see \(disk.lun.map { "LUN \($0)" } ?? "disk") (\(disk.id), \(ByteText.text(disk.byteCount))), which other nodes see.")
+                        reason:
+                            "\(node.node) does not see \(disk.lun.map { "LUN \($0)" } ?? "disk") (\(disk.id), \(ByteText.text(disk.byteCount))), which other nodes see."
+                    )
                 }
             }
-            return [ValidationFinding(.pass, .node(node.node), reason: "\(node.storage.disks.count) disks, \(shared.count) of them shared.")]
+            return [
+                ValidationFinding(.pass, .node(node.node), reason: "\(node.storage.disks.count) disks, \(shared.count) of them shared.")
+            ]
         }
         let tables = facts.answers.map { node in
             FactTable(

@@ -20,7 +20,10 @@ enum HardwareJudges {
             tables: [
                 FactTable(
                     "Firmware",
-                    columns: [.init("Node"), .init("System"), .init("Vendor"), .init("Version"), .init("Date"), .init("Kind"), .init("Secure Boot")],
+                    columns: [
+                        .init("Node"), .init("System"), .init("Vendor"), .init("Version"), .init("Date"), .init("Kind"),
+                        .init("Secure Boot"),
+                    ],
                     rows: rows)
             ])
     }
@@ -29,7 +32,8 @@ enum HardwareJudges {
         let rows = facts.answers.map { node -> [String] in
             let processors = node.hardware.processors
             return [
-                node.node.rawValue, processors.model ?? "", processors.sockets.map(String.init) ?? "", processors.cores.map(String.init) ?? "",
+                node.node.rawValue, processors.model ?? "", processors.sockets.map(String.init) ?? "",
+                processors.cores.map(String.init) ?? "",
                 processors.threads.map(String.init) ?? "", processors.microcode ?? "", processors.hypervisor ?? "",
             ]
         }
@@ -84,7 +88,8 @@ enum HardwareJudges {
     static func numa(_ facts: CollectedFacts) -> TestOutcome {
         let tables = facts.answers.filter { !$0.hardware.numaNodes.isEmpty }.map { node in
             FactTable(
-                "NUMA nodes", node: node.node, columns: [.init("NUMA node", isNumber: true), .init("Processors"), .init("Memory", isNumber: true)],
+                "NUMA nodes", node: node.node,
+                columns: [.init("NUMA node", isNumber: true), .init("Processors"), .init("Memory", isNumber: true)],
                 rows: node.hardware.numaNodes.map { ["\($0.number)", $0.processors, ByteText.text($0.memoryBytes)] })
         }
         if tables.isEmpty { return .notApplicable("No node's kernel knows NUMA nodes.") }
@@ -105,13 +110,16 @@ enum HardwareJudges {
         if tables.allSatisfy({ $0.rows.isEmpty }) { return .notApplicable("No node has a PCI bus.") }
         let findings = facts.eachNode { node in
             // Classes 01 and 02 (PCI Code and ID Assignment): storage and network, which a node has in order to use them.
-            let idle = node.hardware.pciDevices.filter { $0.driver == nil && ($0.classCode.hasPrefix("01") || $0.classCode.hasPrefix("02")) }
+            let idle = node.hardware.pciDevices.filter {
+                $0.driver == nil && ($0.classCode.hasPrefix("01") || $0.classCode.hasPrefix("02"))
+            }
             guard let first = idle.first else {
                 return ValidationFinding(.pass, .node(node.node), reason: "\(node.hardware.pciDevices.count) devices.")
             }
             return ValidationFinding(
                 .warning, .node(node.node),
-                reason: "\(idle.count == 1 ? "A storage or network device has" : "\(idle.count) storage or network devices have") no driver: "
+                reason:
+                    "\(idle.count == 1 ? "A storage or network device has" : "\(idle.count) storage or network devices have") no driver: "
                     + idle.map { "\($0.address) (\($0.vendorID):\($0.deviceID))" }.joined(separator: ", ") + ".",
                 cure: "See `lspci -k -s \(first.address)`; install its driver or firmware package, or disable the device.")
         }

@@ -43,7 +43,8 @@ enum SoftwareJudges {
             let failed = services.filter { $0.activeState == "failed" }.map(\.name)
             guard let first = failed.first else {
                 return ValidationFinding(
-                    .pass, .node(node.node), reason: "\(services.count { $0.activeState == "active" }) of the services that matter here run, none has failed.")
+                    .pass, .node(node.node),
+                    reason: "\(services.count { $0.activeState == "active" }) of the services that matter here run, none has failed.")
             }
             return ValidationFinding(
                 .warning, .node(node.node), reason: "\(NodeList.text(failed)) failed on \(node.node).",
@@ -69,7 +70,8 @@ enum SoftwareJudges {
             facts.eachNode { node in
                 let time = node.system.time
                 guard let service = time.service else {
-                    return ValidationFinding(.warning, .node(node.node), reason: "No service that keeps the clock right runs on \(node.node).")
+                    return ValidationFinding(
+                        .warning, .node(node.node), reason: "No service that keeps the clock right runs on \(node.node).")
                 }
                 let source = time.source.map { " from \($0)" } ?? ""
                 let stratum = time.stratum.map { ", stratum \($0)" } ?? ""

@@ -20,16 +20,24 @@ public enum EchoJudges {
             if transport == .udp, let received = evidence.received, received > 0 {
                 return ValidationFinding(
                     .failure, subject(evidence),
-                    reason: "UDP of \(from) reaches \(to), but no answer comes back to \(from): something drops UDP from \(to) to \(from).\(said)",
-                    cure: "Look for a packet filter on \(from) (nft list ruleset) and between the nodes; allow UDP from \(to), ports 5405 to 5412.")
+                    reason:
+                        "UDP of \(from) reaches \(to), but no answer comes back to \(from): something drops UDP from \(to) to \(from).\(said)",
+                    cure:
+                        "Look for a packet filter on \(from) (nft list ruleset) and between the nodes; allow UDP from \(to), ports 5405 to 5412."
+                )
             }
             return ValidationFinding(
-                .failure, subject(evidence), reason: "\(word) of \(from) does not reach port \(evidence.port) of \(to) on the \(evidence.network).\(said)",
-                cure: "Look for a packet filter on \(to) (nft list ruleset) and between the nodes; allow \(word) port \(evidence.port) from \(from).")
+                .failure, subject(evidence),
+                reason: "\(word) of \(from) does not reach port \(evidence.port) of \(to) on the \(evidence.network).\(said)",
+                cure:
+                    "Look for a packet filter on \(to) (nft list ruleset) and between the nodes; allow \(word) port \(evidence.port) from \(from)."
+            )
         }
         let closed = zip(all, findings).filter { $0.1.verdict == .failure }.map { "\($0.0.from) to \($0.0.to)" }
         return TestOutcome(
-            findings, headline: closed.isEmpty ? nil : "\(word) does not pass from \(NodeList.text(closed.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }))")
+            findings,
+            headline: closed.isEmpty
+                ? nil : "\(word) does not pass from \(NodeList.text(closed.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }))")
     }
 
     public static func loss(_ all: [EchoEvidence]) -> TestOutcome {
@@ -39,7 +47,8 @@ public enum EchoJudges {
             let percent = Double(sent - answered) / Double(sent) * 100
             let verdict: Verdict = answered == sent ? .pass : percent > 1 ? .failure : .warning
             return ValidationFinding(
-                verdict, subject(evidence), reason: "\(sent - answered) of \(sent) packets from \(evidence.from) to \(evidence.to) got no answer.",
+                verdict, subject(evidence),
+                reason: "\(sent - answered) of \(sent) packets from \(evidence.from) to \(evidence.to) got no answer.",
                 figures: [Figure("Loss", percent, .percent)])
         }
         return outcome(findings, all) { "packets are lost between \($0)" }
@@ -53,7 +62,8 @@ public enum EchoJudges {
             guard let spread = Distribution(evidence.sending.answers) else { return nothing(evidence) }
             let verdict: Verdict = spread.median > tooSlow ? .failure : spread.median > slow ? .warning : .pass
             return ValidationFinding(
-                verdict, subject(evidence), reason: "Half of the answers came within \(text(spread.median)), 99 of 100 within \(text(spread.p99)).",
+                verdict, subject(evidence),
+                reason: "Half of the answers came within \(text(spread.median)), 99 of 100 within \(text(spread.p99)).",
                 figures: [Figure("Round trip", spread, .milliseconds), Figure("Median round trip", spread.median, .milliseconds)])
         }
         return outcome(findings, all) { "answers are too slow between \($0)" }
@@ -67,7 +77,9 @@ public enum EchoJudges {
             let jitter = spread.p99 - spread.median
             let verdict: Verdict = jitter > tooUneven ? .failure : jitter > uneven ? .warning : .pass
             return ValidationFinding(
-                verdict, subject(evidence), reason: "The slowest of 100 answers took \(text(jitter)) longer than most; the slowest of all took \(text(spread.maximum)).",
+                verdict, subject(evidence),
+                reason:
+                    "The slowest of 100 answers took \(text(jitter)) longer than most; the slowest of all took \(text(spread.maximum)).",
                 figures: [Figure("Jitter", jitter, .milliseconds)])
         }
         return outcome(findings, all) { "answers come unevenly between \($0)" }
@@ -78,7 +90,8 @@ public enum EchoJudges {
         let findings = all.map { evidence, mtu -> ValidationFinding in
             guard evidence.sending.answers.isEmpty else {
                 return ValidationFinding(
-                    .pass, subject(evidence), reason: "Packets of \(mtu) bytes pass whole.", figures: [Figure("Packet size", Double(mtu), .bytes)])
+                    .pass, subject(evidence), reason: "Packets of \(mtu) bytes pass whole.",
+                    figures: [Figure("Packet size", Double(mtu), .bytes)])
             }
             let said = evidence.sending.problem.map { " \(evidence.from) says: \($0)." } ?? ""
             return ValidationFinding(
@@ -102,14 +115,17 @@ public enum EchoJudges {
         return TestOutcome(
             [
                 ValidationFinding(
-                    verdict, .pair(one, other), reason: verdict == .pass ? "The clocks agree within \(words)." : "The clock of \(early) is \(words) ahead of that of \(late).",
+                    verdict, .pair(one, other),
+                    reason: verdict == .pass
+                        ? "The clocks agree within \(words)." : "The clock of \(early) is \(words) ahead of that of \(late).",
                     figures: [Figure("Clock offset", distance, .milliseconds)])
             ], headline: verdict == .failure ? "the clocks of \(one) and \(other) differ by \(words)" : nil)
     }
 
     private static func nothing(_ evidence: EchoEvidence) -> ValidationFinding {
         ValidationFinding(
-            .failure, subject(evidence), reason: "No packet from \(evidence.from) to \(evidence.to) was answered.\(evidence.sending.problem.map { " \($0)." } ?? "")")
+            .failure, subject(evidence),
+            reason: "No packet from \(evidence.from) to \(evidence.to) was answered.\(evidence.sending.problem.map { " \($0)." } ?? "")")
     }
 
     private static func outcome(_ findings: [ValidationFinding], _ all: [EchoEvidence], clause: (String) -> String) -> TestOutcome {

@@ -16,7 +16,9 @@ enum AccessJudges {
         }
         let names = facts.answers.flatMap { $0.system.users.filter { $0.uid != nil }.map(\.name) }
         for name in Set(names).sorted() {
-            findings += facts.compare("user number of \(name)", item: name, cure: "Give \(name) the same number on all nodes with usermod -u.") { node in
+            findings += facts.compare(
+                "user number of \(name)", item: name, cure: "Give \(name) the same number on all nodes with usermod -u."
+            ) { node in
                 node.system.users.first { $0.name == name }?.uid.map(String.init)
             }.filter { finding in !findings.contains { $0.subject == finding.subject } }
         }
@@ -118,7 +120,9 @@ enum AccessJudges {
                 }
                 let verdict: Verdict = free < limits.failure ? .failure : free < limits.warning ? .warning : .pass
                 return ValidationFinding(
-                    verdict, subject, reason: "\(what) has \(ByteText.text(free)) left\(verdict == .pass ? "" : ", \(ByteText.text(limits.warning)) are wanted").",
+                    verdict, subject,
+                    reason:
+                        "\(what) has \(ByteText.text(free)) left\(verdict == .pass ? "" : ", \(ByteText.text(limits.warning)) are wanted").",
                     figures: [Figure("Free", Double(free), .bytes)])
             }
         }

@@ -21,10 +21,13 @@ enum KernelJudges {
                 findings.append(
                     ValidationFinding(
                         .warning, .node(node.node, item: "real-time scheduling"),
-                        reason: "\(node.node) refuses real-time scheduling: under load Corosync may come too late and the node be taken for lost.",
+                        reason:
+                            "\(node.node) refuses real-time scheduling: under load Corosync may come too late and the node be taken for lost.",
                         cure: "Give its control group a real-time budget (cpu.rt_runtime_us), or sysctl kernel.sched_rt_runtime_us=-1."))
             }
-            if findings.isEmpty { findings.append(ValidationFinding(.pass, .node(node.node), reason: "Open files and real-time scheduling suffice.")) }
+            if findings.isEmpty {
+                findings.append(ValidationFinding(.pass, .node(node.node), reason: "Open files and real-time scheduling suffice."))
+            }
             return findings
         }
         return .judged(findings) { "\($0) allows too few open files" }
@@ -36,7 +39,8 @@ enum KernelJudges {
             return policy == "2"
                 ? ValidationFinding(
                     .warning, .node(node.node),
-                    reason: "\(node.node) never overcommits memory (vm.overcommit_memory = 2): a machine may be refused although memory is free.",
+                    reason:
+                        "\(node.node) never overcommits memory (vm.overcommit_memory = 2): a machine may be refused although memory is free.",
                     cure: "sysctl vm.overcommit_memory=0 on \(node.node), and write it to /etc/sysctl.d/.")
                 : ValidationFinding(.pass, .node(node.node), reason: "vm.overcommit_memory is \(policy).")
         }
@@ -52,7 +56,8 @@ enum KernelJudges {
             facts.eachNode { node in
                 guard let watchdog = node.system.watchdogs.first else {
                     return ValidationFinding(
-                        .warning, .node(node.node), reason: "\(node.node) has no watchdog: if its kernel hangs, it hangs until somebody comes.")
+                        .warning, .node(node.node),
+                        reason: "\(node.node) has no watchdog: if its kernel hangs, it hangs until somebody comes.")
                 }
                 let name = watchdog.identity ?? watchdog.path
                 guard watchdog.usedBy != nil else {
@@ -85,7 +90,9 @@ enum KernelJudges {
                     findings.append(
                         ValidationFinding(
                             .warning, .node(node.node, item: "kdump"), reason: "A crash of the kernel of \(node.node) would leave no dump.",
-                            cure: "apt-get install kdump-tools on \(node.node), and reserve memory with crashkernel=256M on the kernel's command line."))
+                            cure:
+                                "apt-get install kdump-tools on \(node.node), and reserve memory with crashkernel=256M on the kernel's command line."
+                        ))
                 }
                 if dump.panicTimeoutSeconds == 0 {
                     findings.append(

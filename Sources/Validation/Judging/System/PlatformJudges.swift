@@ -59,7 +59,8 @@ enum PlatformJudges {
                 let time = node.system.time
                 if let offset = time.offsetMilliseconds, abs(offset) > mostOffset {
                     return ValidationFinding(
-                        .warning, .node(node.node), reason: "\(time.service ?? "The time service") of \(node.node) is off by \(Int(offset)) ms.",
+                        .warning, .node(node.node),
+                        reason: "\(time.service ?? "The time service") of \(node.node) is off by \(Int(offset)) ms.",
                         cure: "chronyc makestep on \(node.node) corrects the clock at once.",
                         figures: [Figure("Offset", abs(offset), .milliseconds)])
                 }

@@ -25,13 +25,15 @@ enum ServiceJudges {
                 findings.append(
                     ValidationFinding(
                         .warning, .node(node.node, item: "unattended-upgrades.service"),
-                        reason: "\(node.node) installs updates by itself; if all nodes do so at the same hour, all restart services at once.",
+                        reason:
+                            "\(node.node) installs updates by itself; if all nodes do so at the same hour, all restart services at once.",
                         cure: "Let it install on one node at a time, or not restart apusd, corosync and QEMU."))
             }
             if let state = unit("apusd.service")?.enabledState, state != "enabled" {
                 findings.append(
                     ValidationFinding(
-                        .warning, .node(node.node, item: "apusd.service"), reason: "apusd is \(state) on \(node.node): it does not start at boot.",
+                        .warning, .node(node.node, item: "apusd.service"),
+                        reason: "apusd is \(state) on \(node.node): it does not start at boot.",
                         cure: "systemctl enable apusd on \(node.node)."))
             }
             return findings.isEmpty ? [ValidationFinding(.pass, .node(node.node), reason: "Nothing stands in the way.")] : findings
@@ -49,7 +51,8 @@ enum ServiceJudges {
                 let isCorosync = listener.transport == "udp"
                 return ValidationFinding(
                     isCorosync ? .failure : .warning, .node(node.node, item: "\(listener.transport) \(listener.port)"),
-                    reason: "\(listener.program ?? "A program") on \(node.node) listens on \(listener.transport.uppercased()) port \(listener.port) of "
+                    reason:
+                        "\(listener.program ?? "A program") on \(node.node) listens on \(listener.transport.uppercased()) port \(listener.port) of "
                         + "\(listener.address), which \(isCorosync ? "Corosync needs" : "incoming migrations may need").",
                     cure: "`ss -lnp\(isCorosync ? "u" : "t") sport = :\(listener.port)` on \(node.node) says which program it is; stop it.")
             }

@@ -63,7 +63,8 @@ public struct EchoSendQuestion: ProbeQuestion {
     public var payloadBytes: Int
     /// Routers may not cut it up, and neither may this node.
     public var isWhole: Bool
-    public init(_ transport: EchoTransport, from: String, to: String, port: Int, count: Int, payloadBytes: Int = 64, isWhole: Bool = false) {
+    public init(_ transport: EchoTransport, from: String, to: String, port: Int, count: Int, payloadBytes: Int = 64, isWhole: Bool = false)
+    {
         self.transport = transport
         self.from = from
         self.to = to
