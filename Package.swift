@@ -124,7 +124,7 @@ let package = Package(
 
         // The data centre on one machine.
         .target(
-            name: "Lab", dependencies: ["ClusterModel", "NodeIdentity", subprocess],
+            name: "Lab", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", subprocess],
             swiftSettings: strict),
 
         // Entry points.
