@@ -50,6 +50,8 @@ public actor ClusterMember {
     var witnessPort: (any WitnessPort)?
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
+    /// For the history, as soon as it can be written.
+    var notes: [EventNote] = []
     enum WitnessWork: Sendable {
         case read(token: UInt64)
         case write(ReplicaImage, token: UInt64)
@@ -272,14 +274,6 @@ public actor ClusterMember {
         do throws(ClusterCodingError) {
             feed(.snapshotReady(state: try ClusterCoding.bytes(of: state), index: state.appliedIndex))
         } catch { logger.error("no snapshot of the configuration", metadata: ["reason": "\(error)"]) }
-    }
-
-    private func reportDropped(_ entries: [LogEntry], _ acknowledged: Int) {
-        for entry in entries {
-            logger.warning(
-                "a change that this node had stored is dropped: the cluster went on without it",
-                metadata: ["index": "\(entry.index)", "epoch": "\(entry.epoch)", "acknowledged": "\(acknowledged > 0)"])
-        }
     }
 
     /// The names of the nodes, for sentences.

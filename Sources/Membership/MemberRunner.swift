@@ -84,11 +84,7 @@ public actor MemberRunner: MemberEngine {
     /// Goes on with the nodes that are present, without a majority, as an operator orders.
     public func force(reason: String, requestedBy: String) async throws(APIError) {
         guard let member else { throw APIError(.refused, "The cluster's engine does not run on this node.") }
-        let view = member.now
-        let nodes = view.standing.members.sorted()
-        let command = ClusterCommand.recordForcedQuorum(
-            table: VoteRules.forcedTable(for: view.state, nodes: nodes), nodes: nodes, reason: reason)
-        do { _ = try await member.force(command, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
+        do { try await member.forceQuorum(reason: reason, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
     }
 
     public func state() async -> JoinState {

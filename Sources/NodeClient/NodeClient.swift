@@ -156,6 +156,9 @@ public struct NodeClient: NodeOperations {
     public func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await call(Endpoints.setQuorum, body: request)
     }
+    public func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.setWitness, body: request)
+    }
     public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await call(Endpoints.forceQuorum, body: request)
     }

@@ -28,6 +28,7 @@ extension Routes {
         let operations = operations
         on(Endpoints.clusterStatus, router) { _, _ in try await operations.clusterStatus() }
         on(Endpoints.setQuorum, router) { request, _ in try await operations.setQuorum(request) }
+        on(Endpoints.setWitness, router) { request, _ in try await operations.setWitness(request) }
         on(Endpoints.forceQuorum, router) { request, _ in try await operations.forceQuorum(request) }
         on(Endpoints.events, router) { _, path in try await operations.events(after: path.number("after")) }
         let heartbeat = limits.heartbeat

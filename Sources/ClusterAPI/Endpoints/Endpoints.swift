@@ -106,6 +106,8 @@ public enum Endpoints {
         .get, "/v1/cluster", "The cluster as this node sees it: votes, witness, what may fail next", for: .operators, deadline: .seconds(5))
     public static let setQuorum = Endpoint<SetQuorumRequest, ClusterStatusReport>(
         .post, "/v1/cluster/quorum", "Change how quorum is counted", for: .operators, deadline: .seconds(30))
+    public static let setWitness = Endpoint<SetWitnessRequest, ClusterChange>(
+        .post, "/v1/cluster/witness", "Give the cluster another witness, or none", for: .operators, deadline: .seconds(30))
     public static let forceQuorum = Endpoint<ForceQuorumRequest, ClusterStatusReport>(
         .post, "/v1/cluster/quorum/force", "Make this partition go on without a majority; what the others changed is lost", for: .operators,
         deadline: .seconds(60))
@@ -141,7 +143,8 @@ public enum Endpoints {
         recoverIncoming.description, discardIncoming.description, openLinkTest.description,
         membership.description, makeToken.description, createCluster.description, addNode.description, evictNode.description,
         stopNode.description, startNode.description, destroyCluster.description, followChange.description, obey.description,
-        clusterStatus.description, setQuorum.description, forceQuorum.description, events.description, followEvents.description,
+        clusterStatus.description, setQuorum.description, setWitness.description, forceQuorum.description, events.description,
+        followEvents.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
         abortJoin.description,
     ]
