@@ -328,5 +328,6 @@ extension NodeService {
         becomeOwner(name)
         machines[name]?.local = try await launch(entry.stored.machine)
         machines[name]?.resting = .stopped
+        tell(name, "\(name) was started again on \(node): it did not run, and is to.", .warning)
     }
 }

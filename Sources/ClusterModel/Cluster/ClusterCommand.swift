@@ -137,10 +137,13 @@ public struct ReconciliationFinding: Hashable, Sendable, Codable {
     public var problem: String?
     /// A sentence for the history; nil when there is nothing to tell.
     public var sentence: String?
-    public init(machine: VMName, problem: String?, sentence: String?) {
+    /// How grave that is; nil lets it follow from whether there is a problem.
+    public var severity: ClusterEvent.Severity?
+    public init(machine: VMName, problem: String?, sentence: String?, severity: ClusterEvent.Severity? = nil) {
         self.machine = machine
         self.problem = problem
         self.sentence = sentence
+        self.severity = severity
     }
 }
 

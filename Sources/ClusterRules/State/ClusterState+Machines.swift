@@ -106,7 +106,8 @@ extension ClusterState {
             // A machine deleted or moved while the node looked is no mistake of the node; only the owner's word counts.
             if machines[finding.machine]?.owner == id { machines[finding.machine]?.problem = finding.problem }
             guard let sentence = finding.sentence else { continue }
-            tell(.machineReconciled, finding.problem == nil ? .information : .warning, id, sentence, cause: finding.problem, at: place)
+            let severity = finding.severity ?? (finding.problem == nil ? .information : .warning)
+            tell(.machineReconciled, severity, id, sentence, cause: finding.problem, at: place)
         }
         return []
     }

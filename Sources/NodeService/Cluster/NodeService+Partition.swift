@@ -103,13 +103,13 @@ extension NodeService {
                 runners.values.first { $0.order.vm == name }?.tell(.cancelAsked)
                 try await local.pause()
                 machines[name]?.note = "Paused: this node has no quorum. See: apus cluster status"
-                tell(name, "\(name) was paused on \(node), which had lost quorum.", once: true)
+                tell(name, "\(name) was paused on \(node) at \(Self.clock), for want of quorum.", .warning)
                 logger.warning("machine paused for want of quorum", metadata: ["vm": "\(name)"])
             case .resume(let name):
                 guard let local = machines[name]?.local else { return }
                 try await local.run()
                 machines[name]?.note = nil
-                tell(name, "\(name) runs on: \(node) has quorum again.")
+                tell(name, "\(name) runs on: \(node) has quorum again.", .information)
                 logger.notice("quorum is back: machine runs on", metadata: ["vm": "\(name)"])
             case .stop(let name, let reason):
                 guard let local = machines[name]?.local else { return }
@@ -118,20 +118,20 @@ extension NodeService {
                 await removeAdapters(of: local.machine)
                 machines[name]?.local = nil
                 machines[name]?.note = reason
-                tell(name, "\(name) was stopped on \(node). \(reason)")
+                tell(name, "\(name) was stopped on \(node) at \(Self.clock). \(reason)", .error)
             }
         } catch { logger.error("a machine does not follow quorum", metadata: ["action": "\(action)", "reason": "\(error)"]) }
     }
 
+    /// By this node's clock, for what the others learn later.
+    private static var clock: String { Date().formatted(.iso8601.time(includingFractionalSeconds: false)) + "Z" }
+
     /// Notes something for the cluster's history, which can be told only with quorum.
-    ///
-    /// - Parameter once: The same sentence waits at most once.
-    func tell(_ machine: VMName, _ sentence: String, problem: String? = nil, once: Bool = false) {
+    func tell(_ machine: VMName, _ sentence: String, problem: String? = nil, _ severity: ClusterEvent.Severity? = nil) {
         guard forming != nil else { return }
-        if once, untold.contains(where: { $0.machine == machine && $0.sentence == sentence }) { return }
         // Whoever is without quorum for a week has not more to tell than the history holds.
         guard untold.count < ClusterState.historyLimit else { return }
-        untold.append(ReconciliationFinding(machine: machine, problem: problem, sentence: sentence))
+        untold.append(ReconciliationFinding(machine: machine, problem: problem, sentence: sentence, severity: severity))
     }
 
     /// Whether machines may run on this node at all now. Always, with a fixed list of nodes.

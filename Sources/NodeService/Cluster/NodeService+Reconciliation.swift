@@ -139,7 +139,7 @@ extension NodeService {
             machines[name]?.local = nil
         }
         let reason = what ?? "It is to be stopped, by the configuration."
-        tell(name, "\(name) was ended on \(node). \(reason)")
+        tell(name, "\(name) was ended on \(node). \(reason)", .warning)
         logger.warning("machine ended", metadata: ["vm": "\(name)", "reason": "\(reason)"])
         if isOwner {
             try setShouldRun(name, false)
