@@ -184,7 +184,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient"], swiftSettings: strict),
+            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging],
+            swiftSettings: strict),
         .testTarget(
             name: "MigrationTests",
             dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging, subprocess], swiftSettings: strict),

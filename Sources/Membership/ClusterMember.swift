@@ -245,6 +245,7 @@ public actor ClusterMember {
     }
 
     private func apply(_ entries: [LogEntry]) {
+        var answered: [RequestID] = []
         for entry in entries where isApplying {
             do throws(UnusableEntry) {
                 let outcome = try ClusterRules.apply(entry, to: &state)
@@ -253,11 +254,13 @@ public actor ClusterMember {
                 }
                 if entry.request.node == settings.node, waiting[entry.request] != nil {
                     waiting[entry.request]?.outcome = outcome
-                    settle(entry.request)
+                    answered.append(entry.request)
                 }
             } catch { stopApplying("\(error)") }
         }
+        // First: whoever is answered may look at what it came to.
         publish()
+        for request in answered { settle(request) }
     }
 
     private var isApplying: Bool { standing.logProblem == nil }
