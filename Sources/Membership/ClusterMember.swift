@@ -37,8 +37,9 @@ public actor ClusterMember {
         public var standing = MembershipStanding()
     }
 
-    // Each is emptied by one task, in order. What was meant for a group or a witness that is gone goes with it: the log asks again.
-    var outgoing = Mailbox<[UInt8]>()
+    /// While this node is in one.
+    var group: ProcessGroup?
+    // Each is emptied by one task, in order. What was meant for a witness that is gone goes with it: the log asks again.
     var witnessWork = Mailbox<WitnessWork>()
     var wakeVoter = Mailbox<Void>(keepsLast: true)
     private let durable = Mailbox<(changes: [DurableChange], token: UInt64)>()
