@@ -28,6 +28,9 @@ extension NodeService {
                     await reconcile(unsettled, id)
                     await report(id)
                 }
+            } else if member != nil, ContinuousClock.now >= nextLook {
+                nextLook = .now + .seconds(1)
+                await adoptAll()
             }
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: .milliseconds(50))
@@ -42,9 +45,13 @@ extension NodeService {
         guard let state = await forming?.engine.view?.state else { return }
         takeUp(state.machines[name], id)
         // A machine that is on its way has rules of its own, which read the log.
-        guard let entry = machines[name], !entry.isBusy, !isMigrating(name), entry.stored.incoming == nil, entry.stored.outgoing == nil
-        else {
+        guard let entry = machines[name], !isMigrating(name), entry.stored.incoming == nil, entry.stored.outgoing == nil else {
             unsettled.remove(name)
+            return
+        }
+        // Another look at it, from the epoch before, may be waiting for a disk.
+        guard !entry.isBusy else {
+            unsettled.insert(name)
             return
         }
         machines[name]?.isBusy = true
@@ -169,7 +176,10 @@ extension NodeService {
                 _ = await engine.order(.stopMachine(machine: inLog.name), requestedBy: nil)
             }
             let problem = await problem(of: inLog, entry)
-            if problem != inLog.problem, !findings.contains(where: { $0.machine == inLog.name }) {
+            // What lasts for a moment only, as between the end of a QEMU and its start again, is not worth a line.
+            let isLasting = problem == nil || problem == suspicions[inLog.name]
+            suspicions[inLog.name] = problem
+            if isLasting, problem != inLog.problem, !findings.contains(where: { $0.machine == inLog.name }) {
                 findings.append(
                     ReconciliationFinding(
                         machine: inLog.name, problem: problem,

@@ -118,9 +118,10 @@ struct GuestMachine: Sendable {
         _ = try await settle()
     }
 
-    func start(to node: NodeName, _ kind: MigrationKind = .live) async throws -> MigrationStatus {
+    func start(to node: NodeName, _ kind: MigrationKind = .live, bandwidth: UInt64? = nil) async throws -> MigrationStatus {
         try await client(other(node)).startMigration(
-            MigrationOrder(vm: name, destination: node, kind: kind, maxBlackoutMilliseconds: 1_000))
+            MigrationOrder(
+                vm: name, destination: node, kind: kind, maxBlackoutMilliseconds: 1_000, bandwidthBitsPerSecond: bandwidth))
     }
 
     /// Waits for what the source says at the end.
