@@ -67,10 +67,12 @@ extension NodeService {
         var execution: LocalMachineFact.Execution?
         if let local { execution = await self.execution(of: local, entry) }
         let record = await recorded(entry.stored.machine, in: state)
+        var inLog = state.machines[name].flatMap { $0.machine.definition.id == entry.stored.machine.definition.id ? $0 : nil }
+        // Its owner was told last; the log learns of it as soon as this is done.
+        if inLog?.owner == id, entry.stored.shouldRun { inLog?.desired = .running }
         let decision = ClusterRules.reconcile(
             MachineFindings(
-                inLog: state.machines[name].flatMap { $0.machine.definition.id == entry.stored.machine.definition.id ? $0 : nil },
-                execution: execution, record: record,
+                inLog: inLog, execution: execution, record: record,
                 isRecordedOwnerHarmless: record.owner.flatMap { state.nodes[$0]?.presence.isHarmless } ?? false), on: id)
         do { try await carryOut(decision, on: name, state, id) } catch {
             unsettled.insert(name)
@@ -171,9 +173,11 @@ extension NodeService {
         let told = findings.count
         for inLog in state.machines(ownedBy: id) {
             guard let entry = machines[inLog.name], !entry.isBusy, entry.stored.incoming == nil, !isMigrating(inLog.name) else { continue }
-            if inLog.desired == .running, !entry.stored.shouldRun, entry.record?.owner == node {
-                // Shut down by its guest, given up after too many crashes, or stopped by an operator while there was no quorum.
-                _ = await engine.order(.stopMachine(machine: inLog.name), requestedBy: nil)
+            if entry.record?.owner == node, entry.stored.shouldRun != (inLog.desired == .running) {
+                // Shut down by its guest, given up after too many crashes, or stopped by an operator while there was no quorum. What does not
+                // become an entry now is tried again.
+                _ = await engine.order(
+                    entry.stored.shouldRun ? .startMachine(machine: inLog.name) : .stopMachine(machine: inLog.name), requestedBy: nil)
             }
             let problem = await problem(of: inLog, entry)
             // What lasts for a moment only, as between the end of a QEMU and its start again, is not worth a line.

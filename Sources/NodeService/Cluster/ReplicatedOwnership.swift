@@ -91,13 +91,22 @@ struct ReplicatedOwnership: OwnershipLog {
     // MARK: Changing owners
 
     func handOver(_ machine: VirtualMachine, to successor: OwnershipRecord) async -> OwnershipWrite {
+        let began = ContinuousClock.now
         switch await change(machine, to: successor.owner, epoch: successor.epoch, .migration) {
         case .notWritten(let reason): return .notWritten(reason)
         case .unknown(let reason): return .unknown(reason)
         case .written: break
         }
+        let committed = ContinuousClock.now
         switch await storage.writeOwnership(successor, in: machine.ownershipSlot) {
-        case .written: return .written
+        case .written:
+            logger.info(
+                "a machine changed hands",
+                metadata: [
+                    "vm": "\(machine.name)", "to": "\(successor.owner)", "epoch": "\(successor.epoch)", "log": "\(committed - began)",
+                    "disk": "\(ContinuousClock.now - committed)",
+                ])
+            return .written
         // The log has the last word: its new owner writes the same record itself before it runs anything.
         case .notWritten(let reason), .unknown(let reason): return .unknown(reason)
         }

@@ -89,8 +89,8 @@ struct MachineTests {
             try await machine.stage.node(ClusterStage.n2).cut(.cluster)
             let isStopped = try await eventually(within: Self.untilPaused + 15) { try machine.processes(on: loser).isEmpty }
             if !isStopped { throw Unexpected(await machine.story()) }
-            let seen = await machine.seen(from: loser)
-            #expect(seen?.state == .stopped, "\(String(describing: seen))")
+            let isShown = try await eventually(within: 5) { await machine.seen(from: loser)?.state == .stopped }
+            #expect(isShown)
             try await machine.stage.node(ClusterStage.n2).restore(.cluster)
             try await machine.stage.settle()
             let place = try await machine.settle()
