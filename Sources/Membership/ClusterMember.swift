@@ -53,6 +53,8 @@ public actor ClusterMember {
     var witnessPort: (any WitnessPort)?
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
+    /// For the history, as soon as it can be written.
+    var notes: [EventNote] = []
     enum WitnessWork: Sendable {
         case read(token: UInt64)
         case write(ReplicaImage, token: UInt64)
@@ -245,6 +247,7 @@ public actor ClusterMember {
     }
 
     private func apply(_ entries: [LogEntry]) {
+        var answered: [RequestID] = []
         for entry in entries where isApplying {
             do throws(UnusableEntry) {
                 let outcome = try ClusterRules.apply(entry, to: &state)
@@ -253,11 +256,13 @@ public actor ClusterMember {
                 }
                 if entry.request.node == settings.node, waiting[entry.request] != nil {
                     waiting[entry.request]?.outcome = outcome
-                    settle(entry.request)
+                    answered.append(entry.request)
                 }
             } catch { stopApplying("\(error)") }
         }
+        // First: whoever is answered may look at what it came to.
         publish()
+        for request in answered { settle(request) }
     }
 
     private var isApplying: Bool { standing.logProblem == nil }
@@ -274,14 +279,6 @@ public actor ClusterMember {
         do throws(ClusterCodingError) {
             feed(.snapshotReady(state: try ClusterCoding.bytes(of: state), index: state.appliedIndex))
         } catch { logger.error("no snapshot of the configuration", metadata: ["reason": "\(error)"]) }
-    }
-
-    private func reportDropped(_ entries: [LogEntry], _ acknowledged: Int) {
-        for entry in entries {
-            logger.warning(
-                "a change that this node had stored is dropped: the cluster went on without it",
-                metadata: ["index": "\(entry.index)", "epoch": "\(entry.epoch)", "acknowledged": "\(acknowledged > 0)"])
-        }
     }
 
     /// The names of the nodes, for sentences.

@@ -150,11 +150,15 @@ public struct NodeClient: NodeOperations {
         try await link.follow(Endpoints.followChange, id.uuidString, deadline: deadline)
     }
 
+    public func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await call(Endpoints.corosyncFiles) }
     public func obey(_ order: MemberOrder) async throws(APIError) { _ = try await call(Endpoints.obey, body: order) }
 
     public func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await call(Endpoints.clusterStatus) }
     public func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await call(Endpoints.setQuorum, body: request)
+    }
+    public func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.setWitness, body: request)
     }
     public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await call(Endpoints.forceQuorum, body: request)

@@ -6,6 +6,8 @@ public protocol ClusterStatusOperations: Sendable {
     func clusterStatus() async throws(APIError) -> ClusterStatusReport
     /// Changes how quorum is counted; the cluster goes on meanwhile.
     func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport
+    /// Gives the cluster another witness, or none, while it runs.
+    func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange
     /// Makes this partition go on without a majority. What the others changed meanwhile is lost.
     func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport
     /// The history of the cluster after an event, oldest first.
@@ -114,11 +116,27 @@ public struct SetQuorumRequest: Hashable, Sendable, Codable {
     public var isModelAutomatic: Bool?
     public var isDynamic: Bool?
     public var secondsUntilStop: Int?
-    public init(model: QuorumModel? = nil, isModelAutomatic: Bool? = nil, isDynamic: Bool? = nil, secondsUntilStop: Int? = nil) {
+    /// Take the witness out of the count, for work on the array, or back into it.
+    public var isWitnessInMaintenance: Bool?
+    public init(
+        model: QuorumModel? = nil, isModelAutomatic: Bool? = nil, isDynamic: Bool? = nil, secondsUntilStop: Int? = nil,
+        isWitnessInMaintenance: Bool? = nil
+    ) {
         self.model = model
         self.isModelAutomatic = isModelAutomatic
         self.isDynamic = isDynamic
         self.secondsUntilStop = secondsUntilStop
+        self.isWitnessInMaintenance = isWitnessInMaintenance
+    }
+}
+
+public struct SetWitnessRequest: Hashable, Sendable, Codable {
+    public var witness: WitnessChoice
+    /// Take the disk or folder although it carries something else, which is destroyed.
+    public var force: Bool
+    public init(witness: WitnessChoice, force: Bool = false) {
+        self.witness = witness
+        self.force = force
     }
 }
 
