@@ -109,7 +109,7 @@ let package = Package(
 
         // What an administrator reads.
         .target(
-            name: "ValidationReport", dependencies: ["ClusterModel", "DurableFiles", "Validation"], swiftSettings: strict),
+            name: "ValidationReport", dependencies: ["ClusterAPI", "ClusterModel", "DurableFiles", "Validation"], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
         .target(
