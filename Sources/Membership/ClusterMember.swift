@@ -37,8 +37,9 @@ public actor ClusterMember {
         public var standing = MembershipStanding()
     }
 
-    // Each is emptied by one task, in order. What was meant for a group or a witness that is gone goes with it: the log asks again.
-    var outgoing = Mailbox<[UInt8]>()
+    /// While this node is in one.
+    var group: ProcessGroup?
+    // Each is emptied by one task, in order. What was meant for a witness that is gone goes with it: the log asks again.
     var witnessWork = Mailbox<WitnessWork>()
     var wakeVoter = Mailbox<Void>(keepsLast: true)
     private let durable = Mailbox<(changes: [DurableChange], token: UInt64)>()
@@ -50,6 +51,8 @@ public actor ClusterMember {
     var witnessPort: (any WitnessPort)?
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
+    /// For the history, as soon as it can be written.
+    var notes: [EventNote] = []
     enum WitnessWork: Sendable {
         case read(token: UInt64)
         case write(ReplicaImage, token: UInt64)
@@ -275,14 +278,6 @@ public actor ClusterMember {
         do throws(ClusterCodingError) {
             feed(.snapshotReady(state: try ClusterCoding.bytes(of: state), index: state.appliedIndex))
         } catch { logger.error("no snapshot of the configuration", metadata: ["reason": "\(error)"]) }
-    }
-
-    private func reportDropped(_ entries: [LogEntry], _ acknowledged: Int) {
-        for entry in entries {
-            logger.warning(
-                "a change that this node had stored is dropped: the cluster went on without it",
-                metadata: ["index": "\(entry.index)", "epoch": "\(entry.epoch)", "acknowledged": "\(acknowledged > 0)"])
-        }
     }
 
     /// The names of the nodes, for sentences.

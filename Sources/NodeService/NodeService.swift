@@ -45,6 +45,8 @@ public actor NodeService {
     var engineRuns = false
     var nextEvictionQuestion = ContinuousClock.now
     var nextRenewal = ContinuousClock.now
+    /// The replacement of the witness that this node drives.
+    var witnessOperation: UUID?
 
     /// A machine this node knows: owned, being received, or owned by another that it came from.
     struct LocalEntry {
