@@ -112,7 +112,7 @@ enum Samples {
     ]
     private static let status: [any Described] = [
         report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
-        ForceQuorumRequest(reason: "n2 burnt down"),
+        ForceQuorumRequest(reason: "n2 burnt down"), SetWitnessRequest(witness: .share("/srv/witness"), force: true), corosyncFiles,
     ]
     private static let forming: [any Described] =
         [

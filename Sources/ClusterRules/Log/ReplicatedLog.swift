@@ -129,5 +129,5 @@ struct ReplicatedLog: Sendable {
 
 extension ReplicaImage {
     /// Which tables an epoch needs that goes on from it.
-    var tables: [VoteTable] { ReplicatedLog(self).tables(committed: committed) }
+    public var tables: [VoteTable] { ReplicatedLog(self).tables(committed: committed) }
 }
