@@ -107,6 +107,21 @@ public actor MemberRunner: MemberEngine {
         do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }
     }
 
+    /// Orders a change, and tells what is certain of it.
+    public func order(_ command: ClusterCommand, requestedBy: String?, within limit: Duration = .seconds(10)) async -> OrderOutcome {
+        guard let member else { return .notTaken("The cluster's engine does not run on this node.") }
+        do throws(MembershipError) {
+            _ = try await member.propose(command, requestedBy: requestedBy, within: limit)
+            return .applied
+        } catch {
+            switch error {
+            case .rejected(let rejection): return .rejected("\(rejection)")
+            case .notOpen, .refused, .coding: return .notTaken("\(error)")
+            case .unanswered, .outcomeUnknown, .ended: return .unknown("\(error)")
+            }
+        }
+    }
+
     public func propose(_ command: ClusterCommand, requestedBy: String?) async throws(APIError) {
         guard let member else { throw APIError(.refused, "The cluster's engine does not run on this node.") }
         do { _ = try await member.propose(command, requestedBy: requestedBy) } catch {

@@ -169,6 +169,8 @@ public struct NodeClient: NodeOperations {
         try await link.follow(Endpoints.followEvents, String(after), deadline: deadline)
     }
 
+    public func noteEvent(_ request: NoteEventRequest) async throws(APIError) { _ = try await call(Endpoints.noteEvent, body: request) }
+
     public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
         try await call(Endpoints.prepareJoin, body: request)
     }

@@ -16,6 +16,8 @@ public protocol ClusterStatusOperations: Sendable {
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent]
     /// The same, and then every event as it happens.
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error>
+    /// Writes a line of somebody's own into the history. It is there for good when this returns: durable on a majority of votes.
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError)
 }
 
 /// The cluster as one node sees it: `apus cluster status` and `apus cluster quorum`.
@@ -142,4 +144,29 @@ public struct ForceQuorumRequest: Hashable, Sendable, Codable {
     /// Why, for the history.
     public var reason: String
     public init(reason: String) { self.reason = reason }
+}
+
+/// A line for the history, by somebody who wants it remembered there: work on a switch, a disk that was replaced.
+public struct NoteEventRequest: Hashable, Sendable, Codable {
+    /// 1 to ``maximumByteCount`` bytes of UTF-8, in one line.
+    public var sentence: String
+    /// ``ClusterEvent/Severity/information`` unless told otherwise.
+    public var severity: ClusterEvent.Severity?
+    /// The history keeps some hundred events and is part of every copy of the configuration.
+    public static let maximumByteCount = 2_048
+    public init(sentence: String, severity: ClusterEvent.Severity? = nil) {
+        self.sentence = sentence
+        self.severity = severity
+    }
+
+    /// - Throws: ``APIError/Code/invalid`` with what is allowed.
+    public func check() throws(APIError) {
+        guard (1...Self.maximumByteCount).contains(sentence.utf8.count) else {
+            throw APIError(.invalid, "A note has 1 to \(Self.maximumByteCount) bytes, not \(sentence.utf8.count).")
+        }
+        // Lines of the history are read by people in terminals: nothing in them may move the cursor or feign another line.
+        guard sentence.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }) else {
+            throw APIError(.invalid, "A note is one line of text, without control characters.")
+        }
+    }
 }

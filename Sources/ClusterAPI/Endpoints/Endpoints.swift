@@ -119,6 +119,8 @@ public enum Endpoints {
     public static let followEvents = Endpoint<NoContent, ClusterEvent>(
         .get, "/v1/cluster/events/{after}/follow", "The history after an event, and then every event as it happens", for: .operators,
         deadline: .seconds(10), replies: .lines)
+    public static let noteEvent = Endpoint<NoteEventRequest, NoContent>(
+        .post, "/v1/cluster/events", "Write a line into the history", for: .operators, deadline: .seconds(15), maxRequestBytes: 16 << 10)
 
     // A node that belongs to no cluster, and whoever knows its token.
     public static let prepareJoin = Endpoint<JoinPreparation, JoinOffer>(
@@ -147,7 +149,7 @@ public enum Endpoints {
         stopNode.description, startNode.description, destroyCluster.description, followChange.description, obey.description,
         corosyncFiles.description,
         clusterStatus.description, setQuorum.description, setWitness.description, forceQuorum.description, events.description,
-        followEvents.description,
+        followEvents.description, noteEvent.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
         abortJoin.description,
     ]

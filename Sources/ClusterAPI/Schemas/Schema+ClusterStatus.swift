@@ -58,6 +58,14 @@ extension SetWitnessRequest: Described {
         ])
     }
 }
+extension NoteEventRequest: Described {
+    public static var schema: Schema {
+        .object([
+            .init("sentence", .text(), "one line, at most \(maximumByteCount) bytes"),
+            Schema.property("severity", ClusterEvent.Severity.self, optional: true, "information unless told otherwise"),
+        ])
+    }
+}
 extension ForceQuorumRequest: Described { public static var schema: Schema { .object([.init("reason", .text())]) } }
 
 extension ClusterEvent.Kind: Described {

@@ -111,6 +111,11 @@ extension NodeService: ClusterStatusOperations {
         _ = try await forming.engine.propose(command, requestedBy: requester)
     }
 
+    public func noteEvent(_ request: NoteEventRequest) async throws(APIError) {
+        let note = EventNote(node: nil, severity: request.severity ?? .information, cause: nil, sentence: request.sentence)
+        try await change(.noteEvent(note: note))
+    }
+
     public func events(after: UInt64) async throws(APIError) -> [ClusterEvent] {
         try await memberView().state.history.filter { $0.id > after }
     }

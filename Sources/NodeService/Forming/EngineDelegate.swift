@@ -12,8 +12,8 @@ import Witness
 
 /// What the engine leaves to the node service: the way to the witness.
 ///
-/// Lists of nodes, certificates and evictions are followed from the state every second (``NodeService/lookAfterMembership()``), so their
-/// effects need nothing here.
+/// Lists of nodes, certificates and evictions are followed from the state every second (``NodeService/lookAfterMembership()``), and so are
+/// machines (``NodeService/keepReconciled()``); whoever orders a change of a machine carries it out itself. Their effects need nothing here.
 final class EngineDelegate: MemberDelegate {
     private let node: NodeName
     private let folder: ClusterFolder
