@@ -67,7 +67,7 @@ public struct LabNode: Sendable {
         try await NodeMounts.mount(keeper, in: lab.folder)
         try await lab.networks.disconnect(.node(name))
         try await lab.networks.connect(keeper, number: number, limit: limit)
-        if lab.record.startsService { try await startService() }
+        if lab.startsService { try await startService() }
     }
 
     /// Runs `apusd` again whenever it ends, as systemd does with `Restart=always`. What it started stays when it dies.

@@ -9,7 +9,7 @@ extension MigrationTests {
     ///
     /// Method: a real migration is held or slowed down in the phase, a real process is killed or stopped, a plug is pulled, a disk filled.
     /// A watch on every QEMU's monitor proves that two never ran at a time; the guest's journal on the SAN proves one writer at a time.
-    @Suite(.serialized, .faults)
+    @Suite(.serialized)
     struct Faults {
         struct Case: Sendable, CustomTestStringConvertible {
             var moment: Moment

@@ -7,7 +7,7 @@ import Testing
 extension MigrationTests {
     /// A guest that changes memory faster than the link carries it runs on the destination before all its memory is there. Losing an end
     /// in that time loses the memory; it must be said, and the disk must be whole.
-    @Suite(.serialized, .faults)
+    @Suite(.serialized)
     struct PostCopy {
         enum End: Sendable {
             case moved

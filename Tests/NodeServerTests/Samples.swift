@@ -78,6 +78,7 @@ enum Samples {
     static let membership = Membership(node: n1, state: .member, cluster: "prod", clusterID: id, note: "It runs.")
     static let tokenReply = TokenReply(token: "apus1abc", node: n1, address: "10.71.0.1", port: 7_060, expires: moment)
     static let prod = ClusterName(unchecked: "prod")
+    static let corosyncFiles = CorosyncFilesReply(configuration: "totem {}", key: Data([1, 2, 3]))
     static let change = ClusterChange(
         id: id, kind: .createCluster, subject: "prod", steps: [.init(at: moment, text: "n1: answers at 10.71.0.1")])
     static let endedChange = ClusterChange(
@@ -109,9 +110,10 @@ enum Samples {
             id: 7, time: WallTime(milliseconds: 1_800_000_000_000), node: NodeID(rawValue: 1), kind: .nodeLost, severity: .error,
             cause: "It is not in the ring.", sentence: "n1 is lost.")
     ]
+    static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)
     private static let status: [any Described] = [
         report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
-        ForceQuorumRequest(reason: "n2 burnt down"),
+        ForceQuorumRequest(reason: "n2 burnt down"), note,
     ]
     private static let forming: [any Described] =
         [

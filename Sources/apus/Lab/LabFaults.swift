@@ -59,14 +59,36 @@ struct LabRestore: AsyncParsableCommand {
 
 struct LabKill: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kill", abstract: "Power a node off without warning.", discussion: "Example: apus lab kill n1")
+        commandName: "kill", abstract: "Power a node off without warning, or end or stop one program on it.",
+        discussion: """
+            Examples:
+              apus lab kill n1
+              apus lab kill n1 --program corosync
+              apus lab kill n1 --program apusd --signal STOP      and later: --signal CONT
+            """)
 
     @OptionGroup var lab: LabOptions
     @Argument(help: "n1, n2, ...") var node: String
+    @Option(help: ArgumentHelp("Only this program, for instance corosync or apusd.", valueName: "name")) var program: String?
+    @Option(
+        help: ArgumentHelp("With --program: what it gets instead of KILL, for instance STOP, CONT or TERM.", valueName: "signal"),
+        transform: parseSignal)
+    var signal: Int32?
+
+    func validate() throws {
+        if signal != nil, program == nil { throw ValidationError("--signal goes with --program.") }
+    }
 
     func run() async throws {
-        try await lab.open().node(node).powerOff()
-        print("\(node) is off.")
+        let node = try await lab.open().node(self.node)
+        guard let program else {
+            try await node.powerOff()
+            print("\(node.name) is off.")
+            return
+        }
+        let count = node.signal(signal ?? SIGKILL, processesNamed: program)
+        guard count > 0 else { throw LabError.refused("No process on \(node.name) is called \"\(program)\".") }
+        print("\(program) on \(node.name) got the signal\(count > 1 ? " (\(count) processes)" : "").")
     }
 }
 
@@ -102,3 +124,17 @@ struct LabLimit: AsyncParsableCommand {
 }
 
 extension LabNetwork: ExpressibleByArgument {}
+
+/// `STOP`, `SIGSTOP` or `19`.
+func parseSignal(_ text: String) throws -> Int32 {
+    let known: [String: Int32] = [
+        "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ABRT": SIGABRT, "KILL": SIGKILL, "USR1": SIGUSR1, "USR2": SIGUSR2,
+        "TERM": SIGTERM, "CONT": SIGCONT, "STOP": SIGSTOP,
+    ]
+    let upper = text.uppercased()
+    if let signal = known[upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper] { return signal }
+    guard let number = Int32(text), (1...64).contains(number) else {
+        throw ValidationError("\"\(text)\" is no signal; write a number or one of \(known.keys.sorted().joined(separator: ", ")).")
+    }
+    return number
+}

@@ -21,20 +21,9 @@ final class ClusterStage: Sendable {
     static func get() throws -> ClusterStage { try #require(current, "This test runs without its lab.") }
 
     static func build(prefix: String) async throws -> ClusterStage {
-        let builder = try LabBuilder(LabDescription(prefix: prefix), tools: .find(), nodesAreFree: true, serviceSeconds: 90)
-        let lab = try await builder.up()
-        let stage = try ClusterStage(lab)
-        let token = try await stage.client(of: n2).makeToken(TokenRequest()).token
-        let request = CreateClusterRequest(name: ClusterName(unchecked: "lab"), nodes: nodes, tokens: [token], witness: .auto)
-        let change = try await stage.client(of: n1).createCluster(request)
-        var outcome: ClusterChange?
-        for try await step in try await stage.client(of: n1).followChange(change.id) where step.outcome != nil {
-            outcome = step
-            break
-        }
-        let end = try #require(outcome, "The node service stopped telling about the cluster.")
-        try #require(end.outcome == .done, "\(end.message ?? "no reason")")
-        return stage
+        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: .find(), nodes: .unjoined, serviceSeconds: 90).up()
+        try await lab.formCluster()
+        return try ClusterStage(lab)
     }
 
     private init(_ lab: Lab) throws {

@@ -43,6 +43,23 @@ struct MovingMachine: Sendable {
         _ = try await client().createMachine(CreateMachineRequest(definition: definition, image: image))
     }
 
+    /// How long a guest may take to boot on a machine that has a lot else to do; it takes about 4 s.
+    static let bootSeconds = 90.0
+
+    /// Runs a test with it, created and booted. It is gone afterwards, whatever happened.
+    func whileThere(image: String = Stage.image, _ body: () async throws -> Void) async throws {
+        try await create(image: image)
+        do {
+            _ = try await client().startMachine(name)
+            _ = try await settle(within: Self.bootSeconds)
+            try await body()
+        } catch {
+            try? await delete()
+            throw error
+        }
+        try await delete()
+    }
+
     func delete() async throws {
         if try await client().machine(name).state != .stopped { _ = try await client().stopMachine(name, force: true) }
         try await client().deleteMachine(name)
@@ -139,7 +156,7 @@ struct MovingMachine: Sendable {
         if let place = try await restingPlace() { return place }
         let found = try await client().machine(name)
         if [.stopped, .lost, .crashed].contains(found.state) { _ = try await client().startMachine(name) }
-        return try await settle(within: 30)
+        return try await settle(within: Self.bootSeconds)
     }
 
     /// Waits until both node services answer, see each other, and no migration is under way.
@@ -214,7 +231,7 @@ struct MovingMachine: Sendable {
     /// Reads the guest's journal until this many boots have written to it.
     func journal(boots: Int) async throws -> JournalReport {
         var report = try await journal()
-        _ = try await eventually(within: 15, every: 200) {
+        _ = try await eventually(within: 60, every: 200) {
             report = try await journal()
             return report.boots >= boots
         }
