@@ -35,6 +35,8 @@ public actor ClusterMember {
         /// After the last committed change that this node knows.
         public var state = ClusterState()
         public var standing = MembershipStanding()
+        /// Until when Corosync's last sign of life counts.
+        fileprivate var provenUntil = ContinuousClock.now
     }
 
     // Each is emptied by one task, in order. What was meant for a group or a witness that is gone goes with it: the log asks again.
@@ -48,6 +50,7 @@ public actor ClusterMember {
     let control = CorosyncControl()
     var currentRing: RingID?
     var witnessPort: (any WitnessPort)?
+    var echo = Echo()
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
     enum WitnessWork: Sendable {
@@ -124,7 +127,15 @@ public actor ClusterMember {
     // MARK: Reading
 
     /// The configuration as of ``ClusterState/appliedIndex``, and where this node stands. Never waits.
-    public nonisolated var now: View { view.withLock { $0 } }
+    public nonisolated var now: View {
+        var now = view.withLock { $0 }
+        // Also when this service was stopped itself, and is read before it noticed.
+        if !now.standing.members.isEmpty, ContinuousClock.now > now.provenUntil { now.standing.isCorosyncSilent = true }
+        return now
+    }
+
+    /// Corosync was alive at a time, and counts as such for a while after.
+    func provenAlive(until end: ContinuousClock.Instant) { view.withLock { $0.provenUntil = end } }
 
     func publish() {
         let (state, standing) = (state, standing)
@@ -288,12 +299,14 @@ public actor ClusterMember {
         return { state.name(of: $0) }
     }
     var configuration: ClusterState { state }
+    var ownMember: ClusterRules.GroupMember { log.settings.member }
     var committedVotes: VoteTable { log.votes }
     var votersPresent: VotersPresent { log.votersPresent }
 
     private func tickForever() async {
         while !Task.isCancelled {
             feed(.tick)
+            listenToCorosync()
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: .milliseconds(100))
         }

@@ -18,7 +18,7 @@ extension NodeService {
             if let view = await forming.engine.view {
                 let actions = partition.step(
                     PartitionFacts(
-                        isVotequorumQuorate: view.standing.isQuorate, isRingDecided: view.standing.isRingDecided,
+                        isVotequorumQuorate: view.standing.isQuorate, isRingDecided: view.standing.isRingCertain,
                         isEpochOpen: view.standing.log.isOpen),
                     now: ContinuousClock.now - start, machines: await localFacts(), owned: ownedEpochs(),
                     secondsUntilStop: view.state.quorum.secondsUntilStop)
