@@ -1,5 +1,6 @@
 import ClusterAPI
 import ClusterModel
+import NodeClient
 import Synchronization
 import Testing
 
