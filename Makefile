@@ -17,7 +17,7 @@ help:
 	@echo "make simulate replay the rules against faults: SEED=42 for one seed, SEEDS=1000 for a batch from SEED, STEPS=5000"
 	@echo "make demo     a machine boots from the SAN and moves twice; KEEP=1 leaves the lab up"
 	@echo "make lab      start a lab of NODES=$(NODES) nodes, PREFIX=$(PREFIX); \`apus lab down\` ends it"
-	@echo "make bench    compare with virsh; ONLY=name for one of them, RUNS=5"
+	@echo "make bench    compare with virsh and etcd; ONLY=name for one of them, RUNS=5"
 
 setup:
 	@Lab/setup.sh

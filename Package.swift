@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "Validation", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // C, each imported by exactly one target.
         // No pkgConfig: Corosync's asks for -pthread by way of libqb, which SwiftPM refuses with a warning.
@@ -102,6 +103,10 @@ let package = Package(
         .target(
             name: "Forming", dependencies: ["ClusterAPI", "ClusterModel", "DurableFiles", "NodeClient", "NodeIdentity", logging],
             swiftSettings: strict),
+
+        // What an administrator reads.
+        .target(
+            name: "ValidationReport", dependencies: ["ClusterModel", "DurableFiles", "Validation"], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
         .target(
@@ -153,6 +158,9 @@ let package = Package(
         .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
         .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
+        .testTarget(name: "ValidationTests", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
+        .testTarget(
+            name: "ValidationReportTests", dependencies: ["ClusterModel", "Validation", "ValidationReport"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
         .testTarget(
@@ -184,7 +192,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient"], swiftSettings: strict),
+            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging],
+            swiftSettings: strict),
         .testTarget(
             name: "MigrationTests",
             dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging, subprocess], swiftSettings: strict),

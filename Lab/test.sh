@@ -9,7 +9,7 @@ set -uo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 SWIFT=${SWIFT:-swift}
 # The quick ones first: what is wrong with a rule shows before a lab is built.
-targets=(ClusterModelTests DurableFilesTests ClusterRulesTests MigrationRulesTests SCSITests VMDefinitionsTests ClusterStoreTests
+targets=(ClusterModelTests DurableFilesTests ClusterRulesTests MigrationRulesTests ValidationTests ValidationReportTests SCSITests VMDefinitionsTests ClusterStoreTests
   SimulationTests
   FormingTests QMPTests NodeIdentityTests NodeServerTests SwitchoverFramesTests SharedDisksTests CorosyncTests QEMUTests LabTests
   ClusterTests MigrationTests)

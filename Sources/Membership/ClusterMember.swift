@@ -39,8 +39,9 @@ public actor ClusterMember {
         fileprivate var provenUntil = ContinuousClock.now
     }
 
-    // Each is emptied by one task, in order. What was meant for a group or a witness that is gone goes with it: the log asks again.
-    var outgoing = Mailbox<[UInt8]>()
+    /// While this node is in one.
+    var group: ProcessGroup?
+    // Each is emptied by one task, in order. What was meant for a witness that is gone goes with it: the log asks again.
     var witnessWork = Mailbox<WitnessWork>()
     var wakeVoter = Mailbox<Void>(keepsLast: true)
     private let durable = Mailbox<(changes: [DurableChange], token: UInt64)>()
@@ -53,6 +54,8 @@ public actor ClusterMember {
     var echo = Echo()
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
+    /// For the history, as soon as it can be written.
+    var notes: [EventNote] = []
     enum WitnessWork: Sendable {
         case read(token: UInt64)
         case write(ReplicaImage, token: UInt64)
@@ -254,6 +257,7 @@ public actor ClusterMember {
     }
 
     private func apply(_ entries: [LogEntry]) {
+        var answered: [RequestID] = []
         for entry in entries where isApplying {
             do throws(UnusableEntry) {
                 let outcome = try ClusterRules.apply(entry, to: &state)
@@ -262,11 +266,13 @@ public actor ClusterMember {
                 }
                 if entry.request.node == settings.node, waiting[entry.request] != nil {
                     waiting[entry.request]?.outcome = outcome
-                    settle(entry.request)
+                    answered.append(entry.request)
                 }
             } catch { stopApplying("\(error)") }
         }
+        // First: whoever is answered may look at what it came to.
         publish()
+        for request in answered { settle(request) }
     }
 
     private var isApplying: Bool { standing.logProblem == nil }
@@ -283,14 +289,6 @@ public actor ClusterMember {
         do throws(ClusterCodingError) {
             feed(.snapshotReady(state: try ClusterCoding.bytes(of: state), index: state.appliedIndex))
         } catch { logger.error("no snapshot of the configuration", metadata: ["reason": "\(error)"]) }
-    }
-
-    private func reportDropped(_ entries: [LogEntry], _ acknowledged: Int) {
-        for entry in entries {
-            logger.warning(
-                "a change that this node had stored is dropped: the cluster went on without it",
-                metadata: ["index": "\(entry.index)", "epoch": "\(entry.epoch)", "acknowledged": "\(acknowledged > 0)"])
-        }
     }
 
     /// The names of the nodes, for sentences.

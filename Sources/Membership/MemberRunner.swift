@@ -85,11 +85,7 @@ public actor MemberRunner: MemberEngine {
     /// Goes on with the nodes that are present, without a majority, as an operator orders.
     public func force(reason: String, requestedBy: String) async throws(APIError) {
         guard let member else { throw APIError(.refused, "The cluster's engine does not run on this node.") }
-        let view = member.now
-        let nodes = view.standing.members.sorted()
-        let command = ClusterCommand.recordForcedQuorum(
-            table: VoteRules.forcedTable(for: view.state, nodes: nodes), nodes: nodes, reason: reason)
-        do { _ = try await member.force(command, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
+        do { try await member.forceQuorum(reason: reason, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
     }
 
     public func state() async -> JoinState {
@@ -108,6 +104,21 @@ public actor MemberRunner: MemberEngine {
     public nonisolated func corosyncConfiguration(of state: ClusterState) throws(APIError) -> String {
         guard let configuration = CorosyncConfiguration(of: state) else { throw APIError(.failed, "The configuration names no cluster.") }
         do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }
+    }
+
+    /// Orders a change, and tells what is certain of it.
+    public func order(_ command: ClusterCommand, requestedBy: String?, within limit: Duration = .seconds(10)) async -> OrderOutcome {
+        guard let member else { return .notTaken("The cluster's engine does not run on this node.") }
+        do throws(MembershipError) {
+            _ = try await member.propose(command, requestedBy: requestedBy, within: limit)
+            return .applied
+        } catch {
+            switch error {
+            case .rejected(let rejection): return .rejected("\(rejection)")
+            case .notOpen, .refused, .coding: return .notTaken("\(error)")
+            case .unanswered, .outcomeUnknown, .ended: return .unknown("\(error)")
+            }
+        }
     }
 
     public func propose(_ command: ClusterCommand, requestedBy: String?) async throws(APIError) {

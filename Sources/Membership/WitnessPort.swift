@@ -11,6 +11,7 @@ public protocol WitnessPort: Sendable {
     /// Must return at once.
     func newRing(_ ring: ArbitrationRing)
     func newVotes(_ votes: VoteTable)
+    func newMode(_ mode: ArbitrationMode)
     func force()
     /// The copy of the configuration; nil when there is none yet.
     func read() async throws -> ReplicaImage?

@@ -28,7 +28,13 @@ extension Routes {
         let operations = operations
         on(Endpoints.clusterStatus, router) { _, _ in try await operations.clusterStatus() }
         on(Endpoints.setQuorum, router) { request, _ in try await operations.setQuorum(request) }
+        on(Endpoints.setWitness, router) { request, _ in try await operations.setWitness(request) }
         on(Endpoints.forceQuorum, router) { request, _ in try await operations.forceQuorum(request) }
+        on(Endpoints.noteEvent, router) { request, _ in
+            try request.check()
+            try await operations.noteEvent(request)
+            return NoContent()
+        }
         on(Endpoints.events, router) { _, path in try await operations.events(after: path.number("after")) }
         let heartbeat = limits.heartbeat
         register(Endpoints.followEvents.description, router) { request, path in

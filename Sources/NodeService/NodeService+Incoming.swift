@@ -25,7 +25,7 @@ extension NodeService {
         try await makeRoom(for: name)
         let record: OwnershipRecord
         do {
-            record = try await storage.readOwnership(offer.machine.ownershipSlot, of: offer.machine.definition.id)
+            record = try await ownership.read(offer.machine)
         } catch {
             throw self.error(.unreachable, "\(node) cannot read shared disk \(offer.machine.ownershipSlot.disk): \(error)")
         }
@@ -77,11 +77,15 @@ extension NodeService {
         }
         let machine = found.stored.machine
         let id = machine.definition.id
+        if forming != nil, !mayStart {
+            // Not a refusal: it stays this node's, and the source asks again.
+            throw error(.unreachable, "\(node) has no quorum now, so it runs \(name) later.")
+        }
         do {
             let entry = try await attached(name) ?? found
             // The source is done when the last byte was acknowledged; QEMU here may need a moment more to say so.
             let copy = try await arrived(entry.local)
-            let record = try await storage.readOwnership(machine.ownershipSlot, of: id)
+            let record = try await ownership.read(machine, orderedUnder: request.epoch)
             machines[name]?.record = record
             let decision = decideResume(record: record, node: node, source: source, epoch: request.epoch, copy: copy)
             switch decision {
@@ -99,9 +103,9 @@ extension NodeService {
                 becomeOwner(name)
                 return ResumeReply(resumeMilliseconds: 0)
             case .handBack(let theirs):
-                try await storage.outrank(record, with: theirs, in: machine.ownershipSlot)
+                let returned = try await ownership.outrank(record, with: theirs, of: machine)
                 await dropIncoming(name)
-                return ResumeReply(resumeMilliseconds: 0, returnedEpoch: theirs.epoch)
+                return ResumeReply(resumeMilliseconds: 0, returnedEpoch: returned.epoch)
             case .refuse(let reason):
                 throw error(.refused, reason)
             }
@@ -162,7 +166,7 @@ extension NodeService {
     }
 
     private func mustWrite(_ record: OwnershipRecord, _ machine: VirtualMachine) async throws {
-        switch await storage.writeOwnership(record, in: machine.ownershipSlot) {
+        switch await ownership.handOver(machine, to: record) {
         case .written: return
         case .notWritten(let reason), .unknown(let reason):
             throw error(.unreachable, "\(node) cannot write who owns \(machine.name): \(reason)")
@@ -199,7 +203,7 @@ extension NodeService {
         let machine = entry.stored.machine
         let record: OwnershipRecord
         do {
-            record = try await storage.readOwnership(machine.ownershipSlot, of: machine.definition.id)
+            record = try await ownership.read(machine)
         } catch { throw translate(error, while: "Discarding \(name)") }
         if record.owner == node {
             try await discardOwned(name, entry, record: record, reason: reason)

@@ -39,8 +39,8 @@ extension NodeService {
         let runner = SourceRunner(
             id: id, order: order, epoch: record.epoch, local: local,
             tools: SourceTools(
-                node: node, peer: peer, hastyPeer: peers.client(of: order.destination, waiting: .seconds(2)) ?? peer, storage: storage,
-                hold: hold, identityFolder: configuration.directories.identity,
+                node: node, peer: peer, hastyPeer: peers.client(of: order.destination, waiting: .seconds(2)) ?? peer, ownership: ownership,
+                mayRun: { [weak self] in await self?.mayRun ?? false }, hold: hold, identityFolder: configuration.directories.identity,
                 acceleration: host.acceleration, qemuVersion: host.qemuVersion, logger: logger))
         runners[id] = runner
         queue.add(id)

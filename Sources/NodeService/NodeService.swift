@@ -13,6 +13,7 @@ public actor NodeService {
     public nonisolated let configuration: NodeConfiguration
     nonisolated let logger: Logger
     nonisolated let storage: StorageAccess
+    nonisolated let ownership: any OwnershipLog
     nonisolated let peers: Peers
     nonisolated let hold: Hold
     let store: MachineStore
@@ -30,10 +31,22 @@ public actor NodeService {
     var member: MemberRecord?
     /// Whether this node's partition has quorum, so that machines may be started, moved and changed here. See ``PartitionGuard``.
     var mayStart = false
+    /// The open epoch that this node is part of; nil while there is none, or it is not decided.
+    var openEpoch: UInt64?
+    /// What runs here was compared with the configuration in this epoch.
+    var reconciledEpoch: UInt64?
+    /// When it is looked again for QEMUs of ours that this service does not know yet.
+    var nextAdoption = ContinuousClock.now
+    /// Machines about which configuration, shared disk and QEMU do not agree.
+    var unsettled: Set<VMName> = []
+    /// What the cluster's history is still to be told of machines here.
+    var untold: [ReconciliationFinding] = []
     /// Whether Corosync and the engine have been started since the service was.
     var engineRuns = false
     var nextEvictionQuestion = ContinuousClock.now
     var nextRenewal = ContinuousClock.now
+    /// The replacement of the witness that this node drives.
+    var witnessOperation: UUID?
 
     /// A machine this node knows: owned, being received, or owned by another that it came from.
     struct LocalEntry {
@@ -65,6 +78,11 @@ public actor NodeService {
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
         storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
+        if let forming {
+            ownership = ReplicatedOwnership(node: configuration.node, engine: forming.engine, storage: storage, logger: logger)
+        } else {
+            ownership = DiskOwnership(storage: storage)
+        }
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
@@ -85,6 +103,7 @@ public actor NodeService {
                 group.addTask { await self.storage.keepConnected() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
+                group.addTask { await self.keepReconciled() }
                 await group.waitForAll()
             }
         }

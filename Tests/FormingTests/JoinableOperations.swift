@@ -66,7 +66,9 @@ struct JoinableOperations: NodeOperations {
     func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> { try await refuse() }
     func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await refuse() }
     func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport { try await refuse() }
+    func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange { try await refuse() }
     func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport { try await refuse() }
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await refuse() }
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError) { try await refuse() }
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> { try await refuse() }
 }

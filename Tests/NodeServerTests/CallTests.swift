@@ -34,10 +34,11 @@ struct CallTests {
         #expect(try await client.setQuorum(quorum) == Samples.report)
         #expect(try await client.forceQuorum(forced) == Samples.report)
         #expect(try await client.events(after: 6) == Samples.events)
+        try await client.noteEvent(Samples.note)
         return [
             token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation,
             delivery,
-            order, order, order, quorum, forced, UInt64(6),
+            order, order, order, quorum, forced, UInt64(6), Samples.note,
         ]
     }
 

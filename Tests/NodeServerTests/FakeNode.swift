@@ -101,6 +101,7 @@ actor FakeNode: NodeOperations {
         try await answer(Samples.report, request)
     }
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await answer(Samples.events, after) }
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError) { try await answer((), request) }
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> {
         _ = try await answer((), after)
         return AsyncThrowingStream { stream in

@@ -109,9 +109,10 @@ enum Samples {
             id: 7, time: WallTime(milliseconds: 1_800_000_000_000), node: NodeID(rawValue: 1), kind: .nodeLost, severity: .error,
             cause: "It is not in the ring.", sentence: "n1 is lost.")
     ]
+    static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)
     private static let status: [any Described] = [
         report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
-        ForceQuorumRequest(reason: "n2 burnt down"),
+        ForceQuorumRequest(reason: "n2 burnt down"), note,
     ]
     private static let forming: [any Described] =
         [

@@ -172,6 +172,8 @@ public struct WitnessArbitration: Sendable {
 
     // MARK: What a ring may do
 
+    var ringAge: Duration { timings.ringAge(nodes: votes.nodes.count) }
+
     private var nodeVotes: Int { votes.total - votes.witness }
     func ringVotes(_ ring: ArbitrationRing) -> Int { votes.votes(of: ring.members, withWitness: false) }
     /// Half of the nodes' votes or more: only such a ring may take the witness.

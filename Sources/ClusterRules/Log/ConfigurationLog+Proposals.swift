@@ -174,6 +174,13 @@ extension ConfigurationLog {
         fetchLog()
     }
 
+    /// Tells what is durable here, and counts it at once: only the others have to hear of it first.
+    mutating func acknowledge(epoch: UInt64, index: UInt64, witness: Bool) {
+        send(.acknowledged(epoch: epoch, index: index, witness: witness))
+        guard let session, !session.leftOut.contains(me) else { return }
+        acknowledged(epoch, index, by: me, witness: witness)
+    }
+
     mutating func acknowledged(_ epoch: UInt64, _ index: UInt64, by node: NodeID, witness: Bool) {
         guard let current = session, let begin = current.begin, current.isPromised, epoch == begin.epoch, index >= baseIndex(begin) else {
             return

@@ -63,11 +63,30 @@ extension NodeService: ClusterStatusOperations {
                     isDynamic: request.isDynamic ?? state.quorum.isDynamic,
                     secondsUntilStop: request.secondsUntilStop ?? state.quorum.secondsUntilStop))
         }
+        if let isOn = request.isWitnessInMaintenance { try await setWitnessMaintenance(isOn) }
         if request.model != nil || request.isModelAutomatic != nil {
             let isAutomatic = request.isModelAutomatic ?? (request.model == nil && state.quorum.isModelAutomatic)
             try await change(.setQuorumModel(model: request.model ?? state.quorum.model, isAutomatic: isAutomatic))
         }
         return try await clusterStatus()
+    }
+
+    /// Returns once the votes have followed, so that whoever waits may pull the disk.
+    private func setWitnessMaintenance(_ isOn: Bool) async throws(APIError) {
+        try await change(.setWitnessMaintenance(isOn: isOn, reason: "Ordered by \(requester)."))
+        let end = ContinuousClock.now + .seconds(20)
+        while isOn {
+            let view = try await memberView()
+            if view.state.witness.condition != .maintenance { return }
+            if view.state.votes.witness == 0, view.standing.witnessHolder == nil { return }
+            guard ContinuousClock.now < end else {
+                throw error(
+                    .timeout,
+                    "The witness is to go into maintenance, but still has its vote: the nodes that are here have no majority without it. "
+                        + "Do not take it away. Start the other nodes, or end this with `apus cluster quorum set --witness-maintenance off`.")
+            }
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { throw self.error(.timeout, "Waiting was cancelled.") }
+        }
     }
 
     public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
@@ -79,12 +98,22 @@ extension NodeService: ClusterStatusOperations {
                 .refused, "Corosync does not run on \(node), so there is no partition to go on with. Start it: apus node start \(node)")
         }
         try await forming.engine.force(reason: request.reason, requestedBy: requester)
+        // Corosync's count follows the log's; whoever forces quorum wants to know whether machines may run.
+        let end = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < end, try await memberView().standing.mayAct == false {
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { throw self.error(.timeout, "Waiting for quorum was cancelled.") }
+        }
         return try await clusterStatus()
     }
 
     private func change(_ command: ClusterCommand) async throws(APIError) {
         guard let forming else { throw fixedList }
         _ = try await forming.engine.propose(command, requestedBy: requester)
+    }
+
+    public func noteEvent(_ request: NoteEventRequest) async throws(APIError) {
+        let note = EventNote(node: nil, severity: request.severity ?? .information, cause: nil, sentence: request.sentence)
+        try await change(.noteEvent(note: note))
     }
 
     public func events(after: UInt64) async throws(APIError) -> [ClusterEvent] {

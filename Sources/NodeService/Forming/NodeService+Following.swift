@@ -18,6 +18,7 @@ extension NodeService {
             return
         }
         follow(state)
+        await endForgottenReplacement(state)
         await renewCertificate(state)
     }
 

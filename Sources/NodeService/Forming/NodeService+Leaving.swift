@@ -143,11 +143,12 @@ extension NodeService {
             }
             try await self.obey(order)
             await report("\(member.node): belongs to no cluster")
-            if case .disk(let id) = state.witness.witness {
+            let witness = state.witness.witness
+            if witness != .none {
                 do throws(APIError) {
-                    try await storage.clear(id, cluster: member.clusterID)
-                    await report("the witness disk is empty")
-                } catch { left.append("The witness disk was not cleared: \(error.message)") }
+                    try await storage.clear(witness, cluster: member.clusterID)
+                    await report("the \(witness) is empty")
+                } catch { left.append("The \(witness) was not cleared: \(error.message)") }
             }
             return (["Cluster \(member.cluster) is no more."] + left).joined(separator: "\n")
         }

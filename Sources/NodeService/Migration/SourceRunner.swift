@@ -273,7 +273,7 @@ actor SourceRunner {
     private func commitOwnership(_ epoch: UInt64) async {
         await tools.hold.wait(at: "committing")
         let successor = OwnershipRecord(vmID: local.machine.definition.id, owner: order.destination, epoch: epoch)
-        switch await tools.storage.writeOwnership(successor, in: local.machine.ownershipSlot) {
+        switch await tools.ownership.handOver(local.machine, to: successor) {
         case .written: tell(.ownershipWritten)
         case .notWritten(let reason): tell(.ownershipNotWritten(reason))
         case .unknown(let reason):
@@ -341,7 +341,14 @@ actor SourceRunner {
     private func keepMachine() async {
         do {
             try await transfer.settle()
-            if wasRunning { try await local.run() } else { await local.set(.paused) }
+            // Without quorum it stays paused, and goes on with the others of this node.
+            if !wasRunning {
+                await local.set(.paused)
+            } else if await tools.mayRun() {
+                try await local.run()
+            } else {
+                try await local.pause()
+            }
         } catch {
             await local.set(.paused, note: "It could not be resumed after a migration that failed: \(error)")
             tools.logger.error("the machine could not be resumed", metadata: ["vm": "\(order.vm)", "error": "\(error)"])
@@ -379,7 +386,9 @@ struct SourceTools: Sendable {
     var peer: any PeerOperations
     /// The same, for what need not be waited for long.
     var hastyPeer: any PeerOperations
-    var storage: StorageAccess
+    var ownership: any OwnershipLog
+    /// Whether machines may run on this node at all now.
+    var mayRun: @Sendable () async -> Bool
     var hold: Hold
     var identityFolder: String
     var acceleration: Acceleration

@@ -29,6 +29,8 @@ public protocol WitnessStore: Sendable {
 public enum WitnessError: Error, Hashable, CustomStringConvertible {
     case disk(SharedDiskError)
     case share(path: String, String)
+    /// Another node has taken the share since.
+    case shareTaken(path: String)
     /// It carries something that initialising would destroy.
     case wouldDestroy(String, content: String)
     case notAWitness(String, content: String)
@@ -46,6 +48,7 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
         switch self {
         case .disk(let error): error.description
         case .share(let path, let problem): "The witness share \(path): \(problem)."
+        case .shareTaken(let path): "The witness share \(path) was taken over by another node."
         case .wouldDestroy(let name, let content):
             "\(name) carries \(content). Nothing was written. If it can go, say so with --force: everything there will be lost."
         case .notAWitness(let name, let content):
@@ -68,6 +71,7 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
 
     /// Whether this node was excluded from the disk by another one, or never registered there.
     public var isExclusion: Bool {
+        if case .shareTaken = self { return true }
         guard case .disk(let error) = self else { return false }
         switch error {
         case .reservationConflict, .reservationPreempted: return true

@@ -74,7 +74,7 @@ public struct ScenarioWorld: Sendable {
             guard ids.indices.contains(machine.owner - 1) else {
                 throw ScenarioError(line: 0, problem: "there is no node n\(machine.owner) to own \(machine.name)")
             }
-            commands.append(.addMachine(machine: Self.machine(machine.name, number: offset), owner: ids[machine.owner - 1]))
+            commands.append(.addMachine(machine: Self.machine(machine.name, number: offset), owner: ids[machine.owner - 1], epoch: 1))
             commands.append(.startMachine(machine: VMName(unchecked: machine.name)))
         }
         for command in commands {

@@ -29,8 +29,9 @@ struct ConfigurationLogTests {
             log.handle(.delivered(from: member, LogMessage(tag: tag, body: body)), at: .seconds(1))
         }
         /// Node 2 says hello with a replica that does not count, and perhaps with a witness.
-        mutating func hearHello(counts: Bool = false, witness id: UInt64? = nil) -> [LogEffect] {
-            let position = founding.position
+        mutating func hearHello(
+            counts: Bool = false, witness id: UInt64? = nil, position: ReplicaPosition = founding.position
+        ) -> [LogEffect] {
             let report = id.map {
                 WitnessReport(
                     witnessID: $0, replica: ReplicaReport(position: position, counts: true, tables: [table]), requests: [])
@@ -101,6 +102,46 @@ struct ConfigurationLogTests {
         #expect(Self.persisted(by: replica.hear(.promised(epoch: 2, witness: false), from: Self.m1)) == nil)
     }
 
+    /// Without the rule the epoch that comes next could have the number that was just promised: nobody would begin it.
+    @Test("Who said hello does nothing more of the session before, also while the new one has not begun")
+    func helloEnds() throws {
+        var replica = try Replica()
+        // Node 2 has the better log, so it coordinates, and is silent for so long that node 1 asks for a round without it.
+        _ = replica.hearHello(counts: true, position: ReplicaPosition(promised: 2, adopted: 2))
+        let round = Self.sent(by: replica.log.handle(.tick, at: .seconds(10)))
+        guard case .hello(let hello)? = round.first?.body else {
+            Issue.record("no hello, but \(round)")
+            return
+        }
+        #expect(hello.leftOut == [n2] && hello.replica.position.promised == 1)
+        // Ordered before that hello, so of the session before: no lie was told only if it is ignored.
+        let begin = Begin(
+            epoch: 3, leader: n2, base: ReplicaPosition(promised: 2, adopted: 2), baseIsWitness: false, tables: [Self.table],
+            witnessID: nil, witnessHolder: nil, forced: nil)
+        #expect(Self.persisted(by: replica.hear(.begin(begin))) == nil)
+        #expect(replica.log.position.promised == 1)
+    }
+
+    /// Without the rule a forced epoch could be under way while the only node that keeps its number from being used again forgot it.
+    @Test("A forced epoch waits for the promise of the node whose number it bears, also where that node has no vote")
+    func forcedPromise() throws {
+        var replica = try Replica()
+        _ = replica.hearHello(counts: true, position: ReplicaPosition(promised: 2, adopted: 2))
+        let epoch = try #require(Epoch.forced(after: 2, on: n2.rawValue))
+        let order = Proposal(
+            request: RequestID(node: n2, incarnation: 2, number: 1), payload: [1],
+            votes: VoteTable(version: 3, nodes: [n1: 1, n2: 0], witness: 0))
+        let begin = Begin(
+            epoch: epoch, leader: n2, base: ReplicaPosition(promised: 2, adopted: 2), baseIsWitness: false,
+            tables: [try #require(order.votes)], witnessID: nil, witnessHolder: nil, forced: order)
+        _ = replica.hear(.begin(begin))
+        func fetches(_ effects: [LogEffect]) -> Bool {
+            Self.sent(by: effects).contains { if case .fetch = $0.body { true } else { false } }
+        }
+        #expect(!fetches(replica.hear(.promised(epoch: epoch, witness: false), from: Self.m1)), "a majority, but not its owner")
+        #expect(fetches(replica.hear(.promised(epoch: epoch, witness: false), from: Self.m2)))
+    }
+
     @Test("Entries behind another chain are not added, the log is fetched")
     func otherChain() throws {
         var replica = try Replica()
@@ -115,6 +156,30 @@ struct ConfigurationLogTests {
         let effects = replica.hear(.append(Append(epoch: 2, firstIndex: 1, previousChain: 99, items: [.proposal(proposal)])))
         #expect(Self.sent(by: effects).contains { if case .fetch = $0.body { true } else { false } })
         #expect(replica.log.position.lastIndex == 0)
+    }
+
+    @Test("What a replica has made durable it counts at once; what others have, when it hears of it; and not in another session")
+    func ownAcknowledgement() throws {
+        var replica = try Replica()
+        try replica.begin(replica.hearHello(counts: true))
+        let adoption = try #require(Self.persisted(by: replica.hear(.promised(epoch: 2, witness: false))))
+        _ = replica.log.handle(.persisted(token: adoption.token), at: .seconds(1))
+        #expect(!replica.log.handle(.tick, at: .seconds(1)).contains { if case .committed = $0 { true } else { false } })
+        // Its own is counted: with node 2's the epoch is open, before its own message comes back.
+        _ = replica.hear(.acknowledged(epoch: 2, index: 0, witness: false))
+        let proposal = Proposal(request: RequestID(node: n1, incarnation: 1, number: 1), payload: [1])
+        let append = try #require(Self.sent(by: replica.log.handle(.propose(proposal), at: .seconds(1))).first)
+        let entry = try #require(Self.persisted(by: replica.hear(append.body, from: Self.m1)))
+        // Node 2 was quicker: nothing is committed while only one of three votes has it.
+        #expect(replica.hear(.acknowledged(epoch: 2, index: 1, witness: false)).isEmpty)
+        var other = replica
+        let effects = replica.log.handle(.persisted(token: entry.token), at: .seconds(1))
+        #expect(effects.contains(.answer(proposal.request, .committed(index: 1))))
+        // The group changed meanwhile: then it is told in the hello, and counts for nobody yet.
+        _ = other.log.handle(.membership([Self.m1]), at: .seconds(1))
+        let late = other.log.handle(.persisted(token: entry.token), at: .seconds(1))
+        #expect(!late.contains { if case .committed = $0 { true } else { false } })
+        #expect(other.log.committed == 0)
     }
 
     @Test("Epochs never wrap, and a forced one is above all of its generation")

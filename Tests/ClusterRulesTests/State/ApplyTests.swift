@@ -28,7 +28,7 @@ struct ApplyTests {
     @Test("Ownership changes only from the owner, and only to the next epoch")
     func ownership() throws {
         var state = try StateFixture.cluster(nodes: 3)
-        _ = try apply(.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(1)), at: StateFixture.place(2), to: &state)
+        _ = try apply(.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(1), epoch: 1), at: StateFixture.place(2), to: &state)
         let move = OwnerChange(machine: web, from: StateFixture.id(1), to: StateFixture.id(2), epoch: 2, cause: .migration)
         let cross = OwnerChange(machine: web, from: StateFixture.id(1), to: StateFixture.id(3), epoch: 2, cause: .migration)
         _ = try apply(.changeOwner(change: move), at: StateFixture.place(3), to: &state)
@@ -48,7 +48,7 @@ struct ApplyTests {
     @Test("What a lost node ran starts elsewhere only once the node is fenced")
     func failoverWaitsForTheFence() throws {
         var state = try StateFixture.cluster(nodes: 3)
-        _ = try apply(.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(3)), at: StateFixture.place(2), to: &state)
+        _ = try apply(.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(3), epoch: 1), at: StateFixture.place(2), to: &state)
         _ = try apply(.startMachine(machine: web), at: StateFixture.place(3), to: &state)
         let lost = try apply(.nodeDown(node: StateFixture.id(3), presence: .lost, reason: "silent"), at: StateFixture.place(4), to: &state)
         #expect(lost == [.fence(node: StateFixture.id(3), on: StateFixture.id(1))])

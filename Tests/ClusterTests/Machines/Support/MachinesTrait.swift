@@ -1,0 +1,44 @@
+import Foundation
+import Lab
+import NodeClient
+import Testing
+
+/// Builds one lab with a running cluster, a volume and a running machine for a whole suite, and takes it down whatever happened.
+struct MachinesTrait: SuiteTrait, TestScoping {
+    @TaskLocal static var machine: GuestMachine?
+
+    static func get() throws -> GuestMachine { try #require(machine, "This test runs without its lab.") }
+
+    func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
+        let prefix = Self.prefix
+        do {
+            let stage = try await ClusterStage.build(prefix: prefix)
+            try await stage.settle()
+            try await GuestMachine.prepare(stage)
+            let machine = GuestMachine(stage, number: 1)
+            try await machine.create()
+            _ = try await machine.client(ClusterStage.n1).startMachine(machine.name)
+            try await Self.$machine.withValue(machine) { try await function() }
+            await stage.close()
+        } catch {
+            try await LabBuilder.down(prefix: prefix)
+            throw error
+        }
+        try await LabBuilder.down(prefix: prefix)
+    }
+
+    /// Named after the process, so that runs do not meet: five letters hold every process number (proc(5), pid_max).
+    private static let prefix: String = {
+        var rest = Int(getpid())
+        var letters = ""
+        for _ in 0..<5 {
+            letters = String(UnicodeScalar(UInt8(ascii: "a") + UInt8(rest % 26))) + letters
+            rest /= 26
+        }
+        return "m" + letters
+    }()
+}
+
+extension Trait where Self == MachinesTrait {
+    static var machines: MachinesTrait { MachinesTrait() }
+}
