@@ -30,8 +30,10 @@ extension ClusterMember {
         guard isSilent != standing.isCorosyncSilent else { return }
         standing.isCorosyncSilent = isSilent
         if isSilent {
+            witnessPort?.ringGone()
             logger.warning("Corosync does not deliver messages on this node", metadata: ["seconds": "2"])
         } else {
+            if let arbitrationRing { witnessPort?.newRing(arbitrationRing) }
             logger.notice("Corosync delivers messages again")
         }
         publish()

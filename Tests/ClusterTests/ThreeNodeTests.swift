@@ -7,7 +7,7 @@ import Testing
 /// Three real nodes without a witness: the majority of the nodes decides.
 @Suite(.serialized, .cluster(nodes: 3, hasWitness: false), .enabled(if: geteuid() == 0, "The lab needs root."))
 struct ThreeNodeTests {
-    @Test("a node is cut off: the two others go on", arguments: [0, 2])
+    @Test("a node is cut off: the two others go on", arguments: Extent.cases(0, 2))
     func oneCutOff(index: Int) async throws {
         try await story { stage in
             let lost = stage.nodes[index]

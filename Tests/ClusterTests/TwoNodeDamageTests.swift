@@ -12,7 +12,9 @@ extension TwoNodeTests {
             let struck = try await stage.others(stage.holder())[0]
             let node = try stage.node(struck)
             try await stage.powerOff([struck])
-            try Self.damage(node.stateFolder + "/cluster/store/cluster.sqlite")
+            // The log too: its pages would stand for those of the database.
+            let database = node.stateFolder + "/cluster/store/cluster.sqlite"
+            for file in [database, database + "-wal"] where FileManager.default.fileExists(atPath: file) { try Self.damage(file) }
             try await stage.powerOn([struck])
             try await stage.settle()
             #expect(try String(contentsOfFile: node.serviceLog, encoding: .utf8).contains("damaged"))

@@ -6,7 +6,7 @@ import Testing
 
 /// The programs of two nodes end, hang and go on, each at the worst time.
 extension TwoNodeTests {
-    @Test("a program is killed: the node is part of the cluster again by itself", arguments: ["apusd", "corosync"], [true, false])
+    @Test("a program is killed: the node is part of the cluster again by itself", arguments: ["apusd", "corosync"], Extent.cases(true, false))
     func killed(program: String, onHolder: Bool) async throws {
         try await story { stage in
             let holder = try await stage.holder()
