@@ -12,7 +12,8 @@ extension Lab {
     /// Puts it back; returns when frames pass again.
     public func restoreSAN() async throws(LabError) { try await networks.restore(keeper(.san), .storage) }
 
-    /// Ends the SAN's service as a power cut would: sessions, registrations and reservations are lost, what was written is not.
+    /// Ends the SAN's service as a power cut would. The disks are as they were; sessions, registrations and reservations are gone,
+    /// because tgt keeps them in memory.
     public func stopSAN() async throws(LabError) {
         let end = ContinuousClock.now + .seconds(10)
         while true {
@@ -28,6 +29,12 @@ extension Lab {
     public func startSAN() async throws(LabError) {
         guard san.processes(named: "tgtd").isEmpty else { throw .refused("The SAN of lab \(folder.prefix) is running.") }
         try await storage.start()
+    }
+
+    /// Ends the SAN's service without a warning and starts it anew.
+    public func restartSAN() async throws(LabError) {
+        try await stopSAN()
+        try await startSAN()
     }
 
     /// Splits a network into parts that do not reach each other; nodes of no part keep company with the first. Also for nodes that are

@@ -64,14 +64,16 @@ public actor MemberRunner: MemberEngine {
     }
 
     /// Starts Corosync again if it has been gone for a while: it crashed, or somebody ended it.
-    public func reviveCorosync(_ record: MemberRecord) async {
+    ///
+    /// - Parameter patience: How long it may be gone before.
+    public func reviveCorosync(_ record: MemberRecord, waiting patience: Duration = .seconds(2)) async {
         guard let problem = member?.now.standing.corosyncProblem else {
             goneSince = nil
             return
         }
         let since = goneSince ?? .now
         goneSince = since
-        guard ContinuousClock.now - since > .seconds(2) else { return }
+        guard ContinuousClock.now - since >= patience else { return }
         do {
             try await ground.start(record)
             logger.warning("Corosync was started again", metadata: ["was": "\(problem)"])

@@ -150,6 +150,7 @@ public struct NodeClient: NodeOperations {
         try await link.follow(Endpoints.followChange, id.uuidString, deadline: deadline)
     }
 
+    public func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await call(Endpoints.corosyncFiles) }
     public func obey(_ order: MemberOrder) async throws(APIError) { _ = try await call(Endpoints.obey, body: order) }
 
     public func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await call(Endpoints.clusterStatus) }

@@ -13,6 +13,7 @@ extension Routes {
         on(Endpoints.stopNode, router) { request, path in try await operations.stopNode(path.node(), request) }
         on(Endpoints.startNode, router) { _, path in try await operations.startNode(path.node()) }
         on(Endpoints.destroyCluster, router) { request, _ in try await operations.destroyCluster(request) }
+        on(Endpoints.corosyncFiles, router) { _, _ in try await operations.corosyncFiles() }
         on(Endpoints.obey, router) { order, _ in
             try await operations.obey(order)
             return NoContent()

@@ -232,12 +232,14 @@ extension NodeService {
         if isMigrating(name) { throw error(.refused, "\(name) is being migrated. Cancel that first: apus vm migrate \(name) --cancel") }
         try await claim(name)
         defer { machines[name]?.isBusy = false }
+        await tellDesired(.stopped, of: name)
         do {
             try setShouldRun(name, false)
             if !force {
                 try await local.monitor.execute(.systemPowerdown)
                 guard await local.waitForShutdown(within: .seconds(60)) else {
                     try setShouldRun(name, true)
+                    await tellDesired(.running, of: name)
                     throw error(
                         .timeout,
                         "\(name) did not shut down within 60 s; its guest may ignore the power button. End it with: apus vm stop \(name) --force"
@@ -254,6 +256,14 @@ extension NodeService {
     }
 
     // MARK: Parts
+
+    /// A machine may be stopped also without quorum; the configuration then learns of it when there is one again.
+    private func tellDesired(_ desired: DesiredState, of name: VMName) async {
+        guard mayRun else { return }
+        do { try await ownership.want(desired, of: name, requestedBy: requester) } catch {
+            logger.info("the configuration learns of it later", metadata: ["vm": "\(name)", "desired": "\(desired)", "reason": "\(error)"])
+        }
+    }
 
     /// One operation on a machine at a time. The supervisor's look at it takes milliseconds, so a short wait is better than an error.
     func claim(_ name: VMName) async throws(APIError) {

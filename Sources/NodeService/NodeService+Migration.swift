@@ -73,6 +73,8 @@ extension NodeService {
             machines[vm]?.record = nil
             if case .lost = ending { await settleLost(vm, local: runner.local) }
         case .kept, .sourceDied:
+            // The claim may have been renewed under a higher epoch.
+            if forming != nil { machines[vm]?.record = try? await ownership.read(runner.local.machine) }
             await runner.forwardLateFrames()
         // It stays noted as outgoing until the destination has certainly thrown away what it received; the supervisor sees to that.
         }

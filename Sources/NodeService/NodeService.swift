@@ -35,10 +35,10 @@ public actor NodeService {
     var openEpoch: UInt64?
     /// What runs here was compared with the configuration in this epoch.
     var reconciledEpoch: UInt64?
-    /// When it is looked again for QEMUs of ours that this service does not know yet.
-    var nextAdoption = ContinuousClock.now
     /// Machines about which configuration, shared disk and QEMU do not agree.
     var unsettled: Set<VMName> = []
+    /// What kept a machine from being as it should be when it was looked at last; told when it is so for a second time.
+    var suspicions: [VMName: String] = [:]
     /// What the cluster's history is still to be told of machines here.
     var untold: [ReconciliationFinding] = []
     /// Whether Corosync and the engine have been started since the service was.

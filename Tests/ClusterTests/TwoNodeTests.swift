@@ -91,8 +91,7 @@ struct TwoNodeTests {
                 try await stage.powerOff(stage.others(holder))
                 try await stage.wait(open: here, "alone")
             }
-            try await stage.lab.stopSAN()
-            try await stage.lab.startSAN()
+            try await stage.lab.restartSAN()
             try await stage.wait(until: "the witness is held again", of: here) { seen in
                 here.allSatisfy { seen[$0].map { $0.isOpen && $0.witness?.holder != nil && $0.witness?.problem == nil } ?? false }
             }

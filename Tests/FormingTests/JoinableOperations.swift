@@ -54,6 +54,7 @@ struct JoinableOperations: NodeOperations {
     func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) { let _: Void = try await refuse() }
     func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState { try await refuse() }
     func openLinkTest() async throws(APIError) -> LinkTestReady { try await refuse() }
+    func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await refuse() }
     func obey(_ order: MemberOrder) async throws(APIError) { let _: Void = try await refuse() }
     func membership() async throws(APIError) -> Membership { try await refuse() }
     func makeToken(_ request: TokenRequest) async throws(APIError) -> TokenReply { try await refuse() }

@@ -78,6 +78,7 @@ enum Samples {
     static let membership = Membership(node: n1, state: .member, cluster: "prod", clusterID: id, note: "It runs.")
     static let tokenReply = TokenReply(token: "apus1abc", node: n1, address: "10.71.0.1", port: 7_060, expires: moment)
     static let prod = ClusterName(unchecked: "prod")
+    static let corosyncFiles = CorosyncFilesReply(configuration: "totem {}", key: Data([1, 2, 3]))
     static let change = ClusterChange(
         id: id, kind: .createCluster, subject: "prod", steps: [.init(at: moment, text: "n1: answers at 10.71.0.1")])
     static let endedChange = ClusterChange(

@@ -100,6 +100,8 @@ public enum Endpoints {
 
     public static let obey = Endpoint<MemberOrder, NoContent>(
         .post, "/v1/peer/membership", "Stop, start, or leave the cluster", for: .peers, deadline: .seconds(120))
+    public static let corosyncFiles = Endpoint<NoContent, CorosyncFilesReply>(
+        .get, "/v1/peer/corosync", "Corosync's files as this member has them", for: .peers, deadline: .seconds(5))
 
     // The cluster as a whole.
     public static let clusterStatus = Endpoint<NoContent, ClusterStatusReport>(
@@ -145,6 +147,7 @@ public enum Endpoints {
         recoverIncoming.description, discardIncoming.description, openLinkTest.description,
         membership.description, makeToken.description, createCluster.description, addNode.description, evictNode.description,
         stopNode.description, startNode.description, destroyCluster.description, followChange.description, obey.description,
+        corosyncFiles.description,
         clusterStatus.description, setQuorum.description, setWitness.description, forceQuorum.description, events.description,
         followEvents.description, noteEvent.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,

@@ -47,6 +47,8 @@ public enum ClusterCommand: Hashable, Sendable, Codable {
     case recordReconciliation(node: NodeID, findings: [ReconciliationFinding])
 
     case renewAuthority(authority: ClusterAuthority)
+    /// Another key for Corosync's links, base64: whoever was evicted has the old one.
+    case setCorosyncKey(key: Secret)
     case recordCertificate(certificate: IssuedCertificate)
     case addJoinToken(token: JoinToken)
     case useJoinToken(hash: String, node: NodeName)

@@ -98,8 +98,11 @@ extension ConfigurationLog {
         guard current.next == nil, !isOrdered, !appendInFlight || orderedVotesVersion == nil else { return .votesInProgress }
         guard votes.version == current.inForce.version &+ 1 else { return .votesOutOfDate }
         if current.inForce.witness > 0, votes.witness > 0, votes.witnessID != current.inForce.witnessID { return .twoWitnesses }
-        // A witness in the hands of a node that is no member any more cannot be written.
-        let witness = session.witness.flatMap { votes.nodes[$0.holder] != nil ? $0.report.witnessID : nil }
+        // A witness in the hands of a node that is no member any more cannot be written. One that was not written yet has no memory: were
+        // the cluster to lose power before it is, its promise would not count, and nobody could go on.
+        let witness = session.witness.flatMap {
+            votes.nodes[$0.holder] != nil && session.witnessAcknowledged[$0.report.witnessID] != nil ? $0.report.witnessID : nil
+        }
         let following = session.acknowledged.keys.filter { votes.nodes[$0] != nil }
         guard votes.nodes.values.allSatisfy({ 0...1000 ~= $0 }), 0...1000 ~= votes.witness, votes.total > 0, !following.isEmpty,
             LogSession.lacking([votes], nodes: following, witnessID: witness) == nil

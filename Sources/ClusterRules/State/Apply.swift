@@ -65,6 +65,7 @@ public func apply(
     case .recordReconciliation(let node, let findings): return try state.reconciled(node, findings, at: place)
 
     case .renewAuthority(let authority): return state.renew(authority, at: place)
+    case .setCorosyncKey(let key): return try state.setCorosyncKey(key, at: place)
     case .recordCertificate(let certificate): return try state.record(certificate, at: place)
     case .addJoinToken(let token): return state.add(token, at: place)
     case .useJoinToken(let hash, let node): return try state.useToken(hash, node, at: place)

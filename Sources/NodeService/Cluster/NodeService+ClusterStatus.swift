@@ -22,7 +22,10 @@ extension NodeService: ClusterStatusOperations {
     private func report(of view: ClusterMember.View) -> ClusterStatusReport {
         let (state, standing) = (view.state, view.standing)
         let names = { (id: NodeID) in state.name(of: id) }
-        let quorum = QuorumStanding(of: state, present: standing.members, witnessHolder: standing.witnessHolder)
+        // What this node read last is not what it can use now.
+        let isOutOfReach = standing.witnessProblem != nil && standing.witnessHolder.map { state.name(of: $0) } == node.rawValue
+        let quorum = QuorumStanding(
+            of: state, present: standing.members, witnessHolder: isOutOfReach ? nil : standing.witnessHolder)
         var witness: ClusterStatusReport.WitnessLine?
         if state.witness.witness != .none {
             witness = .init(
@@ -73,7 +76,7 @@ extension NodeService: ClusterStatusOperations {
 
     /// Returns once the votes have followed, so that whoever waits may pull the disk.
     private func setWitnessMaintenance(_ isOn: Bool) async throws(APIError) {
-        try await change(.setWitnessMaintenance(isOn: isOn, reason: "Ordered by \(requester)."))
+        try await change(.setWitnessMaintenance(isOn: isOn, reason: ""))
         let end = ContinuousClock.now + .seconds(20)
         while isOn {
             let view = try await memberView()

@@ -26,7 +26,6 @@ extension NodeService {
                     isEpochOpen: view?.standing.isCurrent ?? false)
                 // Before anything is compared, its settings say nothing.
                 if let view, view.state.identity != nil { secondsUntilStop = view.state.quorum.secondsUntilStop }
-                await adoptAll()
                 let actions = partition.step(
                     facts, now: ContinuousClock.now - start, machines: await localFacts(), owned: owned(in: view?.state),
                     secondsUntilStop: secondsUntilStop)
@@ -45,9 +44,7 @@ extension NodeService {
     }
 
     /// What runs here has to be known also without quorum: a service that was started again finds guests that are to be paused.
-    private func adoptAll() async {
-        guard !mayStart, ContinuousClock.now >= nextAdoption else { return }
-        nextAdoption = .now + .seconds(1)
+    func adoptAll() async {
         for (name, entry) in machines where entry.local == nil && !entry.isBusy {
             machines[name]?.isBusy = true
             if let local = await adopt(entry.stored) {

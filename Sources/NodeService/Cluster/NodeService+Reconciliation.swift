@@ -28,6 +28,9 @@ extension NodeService {
                     await reconcile(unsettled, id)
                     await report(id)
                 }
+            } else if member != nil, ContinuousClock.now >= nextLook {
+                nextLook = .now + .seconds(1)
+                await adoptAll()
             }
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: .milliseconds(50))
@@ -42,9 +45,13 @@ extension NodeService {
         guard let state = await forming?.engine.view?.state else { return }
         takeUp(state.machines[name], id)
         // A machine that is on its way has rules of its own, which read the log.
-        guard let entry = machines[name], !entry.isBusy, !isMigrating(name), entry.stored.incoming == nil, entry.stored.outgoing == nil
-        else {
+        guard let entry = machines[name], !isMigrating(name), entry.stored.incoming == nil, entry.stored.outgoing == nil else {
             unsettled.remove(name)
+            return
+        }
+        // Another look at it, from the epoch before, may be waiting for a disk.
+        guard !entry.isBusy else {
+            unsettled.insert(name)
             return
         }
         machines[name]?.isBusy = true
@@ -60,10 +67,12 @@ extension NodeService {
         var execution: LocalMachineFact.Execution?
         if let local { execution = await self.execution(of: local, entry) }
         let record = await recorded(entry.stored.machine, in: state)
+        var inLog = state.machines[name].flatMap { $0.machine.definition.id == entry.stored.machine.definition.id ? $0 : nil }
+        // Its owner was told last; the log learns of it as soon as this is done.
+        if inLog?.owner == id, entry.stored.shouldRun { inLog?.desired = .running }
         let decision = ClusterRules.reconcile(
             MachineFindings(
-                inLog: state.machines[name].flatMap { $0.machine.definition.id == entry.stored.machine.definition.id ? $0 : nil },
-                execution: execution, record: record,
+                inLog: inLog, execution: execution, record: record,
                 isRecordedOwnerHarmless: record.owner.flatMap { state.nodes[$0]?.presence.isHarmless } ?? false), on: id)
         do { try await carryOut(decision, on: name, state, id) } catch {
             unsettled.insert(name)
@@ -164,12 +173,17 @@ extension NodeService {
         let told = findings.count
         for inLog in state.machines(ownedBy: id) {
             guard let entry = machines[inLog.name], !entry.isBusy, entry.stored.incoming == nil, !isMigrating(inLog.name) else { continue }
-            if inLog.desired == .running, !entry.stored.shouldRun, entry.record?.owner == node {
-                // Shut down by its guest, given up after too many crashes, or stopped by an operator while there was no quorum.
-                _ = await engine.order(.stopMachine(machine: inLog.name), requestedBy: nil)
+            if entry.record?.owner == node, entry.stored.shouldRun != (inLog.desired == .running) {
+                // Shut down by its guest, given up after too many crashes, or stopped by an operator while there was no quorum. What does not
+                // become an entry now is tried again.
+                _ = await engine.order(
+                    entry.stored.shouldRun ? .startMachine(machine: inLog.name) : .stopMachine(machine: inLog.name), requestedBy: nil)
             }
             let problem = await problem(of: inLog, entry)
-            if problem != inLog.problem, !findings.contains(where: { $0.machine == inLog.name }) {
+            // What lasts for a moment only, as between the end of a QEMU and its start again, is not worth a line.
+            let isLasting = problem == nil || problem == suspicions[inLog.name]
+            suspicions[inLog.name] = problem
+            if isLasting, problem != inLog.problem, !findings.contains(where: { $0.machine == inLog.name }) {
                 findings.append(
                     ReconciliationFinding(
                         machine: inLog.name, problem: problem,

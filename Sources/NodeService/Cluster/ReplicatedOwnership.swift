@@ -15,6 +15,11 @@ struct ReplicatedOwnership: OwnershipLog {
     private static let skew = Duration.seconds(2)
     /// How long an operator waits for the outcome of an order whose answer was lost.
     private static let patience = Duration.seconds(60)
+    /// How long one order to hand over waits for its answer. Short, because it is sent again by itself when an epoch opens until then, and
+    /// whether it is still wanted depends on who is there. One that is not answered costs no more than ``reflection``.
+    private static let answer = Duration.milliseconds(500)
+    /// After an order without an answer: until then Corosync has noticed a node that is gone.
+    private static let reflection = Duration.seconds(3)
 
     let node: NodeName
     let engine: MemberRunner
@@ -86,13 +91,22 @@ struct ReplicatedOwnership: OwnershipLog {
     // MARK: Changing owners
 
     func handOver(_ machine: VirtualMachine, to successor: OwnershipRecord) async -> OwnershipWrite {
+        let began = ContinuousClock.now
         switch await change(machine, to: successor.owner, epoch: successor.epoch, .migration) {
         case .notWritten(let reason): return .notWritten(reason)
         case .unknown(let reason): return .unknown(reason)
         case .written: break
         }
+        let committed = ContinuousClock.now
         switch await storage.writeOwnership(successor, in: machine.ownershipSlot) {
-        case .written: return .written
+        case .written:
+            logger.info(
+                "a machine changed hands",
+                metadata: [
+                    "vm": "\(machine.name)", "to": "\(successor.owner)", "epoch": "\(successor.epoch)", "log": "\(committed - began)",
+                    "disk": "\(ContinuousClock.now - committed)",
+                ])
+            return .written
         // The log has the last word: its new owner writes the same record itself before it runs anything.
         case .notWritten(let reason), .unknown(let reason): return .unknown(reason)
         }
@@ -124,26 +138,35 @@ struct ReplicatedOwnership: OwnershipLog {
     /// Orders a change of the owner until it is certain what became of it.
     ///
     /// While that is not certain the machine runs nowhere, however long: the majority may have the change. Sending it again does no harm,
-    /// because it names the epoch that it makes.
+    /// because it names the epoch that it makes. If the new owner is gone meanwhile, this node claims that epoch for itself: either that is
+    /// an entry, and the change can never be one, or the log refuses it because the change was first.
     private func change(
         _ machine: VirtualMachine, to owner: NodeName, epoch: UInt64, _ cause: OwnerChangeCause
     ) async -> OwnershipWrite {
         var uncertain: String?
         while !Task.isCancelled {
-            if let state = await engine.view?.state, let from = state.node(named: node)?.id, let to = state.node(named: owner)?.id {
-                let change = OwnerChange(machine: machine.name, from: from, to: to, epoch: epoch, cause: cause)
-                switch await engine.order(.changeOwner(change: change), requestedBy: nil) {
-                case .applied: return .written
+            if let view = await engine.view, let from = view.state.node(named: node)?.id, let to = view.state.node(named: owner)?.id {
+                let isPresent = view.standing.ring.contains(to)
+                guard isPresent || uncertain != nil else { return .notWritten("\(owner) is not there any more.") }
+                let change = OwnerChange(
+                    machine: machine.name, from: from, to: isPresent ? to : from, epoch: epoch, cause: isPresent ? cause : .reconciliation)
+                switch await engine.order(.changeOwner(change: change), requestedBy: nil, within: Self.answer) {
+                case .applied:
+                    return isPresent ? .written : .notWritten("\(owner) is not there any more.")
                 case .rejected(let reason):
                     if let now = await engine.view?.state.machines[machine.name], now.owner == to, now.epoch == epoch { return .written }
                     return .notWritten(reason)
                 case .notTaken(let reason):
                     guard uncertain != nil else { return .notWritten(reason) }
                 case .unknown(let reason):
-                    logger.warning(
-                        "it is not known whether a machine changed hands; it runs nowhere until it is",
-                        metadata: ["vm": "\(machine.name)", "to": "\(owner)", "epoch": "\(epoch)", "reason": "\(reason)"])
+                    if uncertain == nil {
+                        logger.warning(
+                            "it is not known whether a machine changed hands; it runs nowhere until it is",
+                            metadata: ["vm": "\(machine.name)", "to": "\(owner)", "epoch": "\(epoch)", "reason": "\(reason)"])
+                    }
                     uncertain = reason
+                    // Ends early when the service stops, which the loop's condition sees.
+                    try? await Task.sleep(for: Self.reflection)
                 }
             } else if uncertain == nil {
                 return .notWritten("\(node) does not know the configuration of the cluster now.")

@@ -29,16 +29,12 @@ public struct NewCluster: ClusterFounder {
         guard let founder = seed.members.first else { throw APIError(.invalid, "A cluster has at least one node.") }
         do {
             let proposal = CommandProposal(time: time, requestedBy: seed.requestedBy, command: .createCluster(founding: founding))
-            // Number zero: before every request that the founder's engine will ever make.
-            let entry = LogEntry.chained(
-                after: 0, index: 1, epoch: 1, request: RequestID(node: founder.id, incarnation: 0, number: 0),
-                payload: try ClusterCoding.bytes(of: proposal), votes: votes)
+            let image = ReplicaImage.founding(by: founder.id, payload: try ClusterCoding.bytes(of: proposal), votes: votes)
             // The log's own rules must take it, or no node could begin with it.
             var state = ClusterState()
-            if case .rejected(let reason) = try apply(entry, to: &state) { throw APIError(.refused, "\(reason)") }
-            let image = ReplicaImage(
-                position: ReplicaPosition(promised: 1, adopted: 1, lastIndex: 1, chain: entry.chain), committed: 1, snapshot: [],
-                snapshotIndex: 0, snapshotChain: 0, snapshotVotes: VoteTable(version: 0, nodes: [:], witness: 0), entries: [entry])
+            for entry in image.entries {
+                if case .rejected(let reason) = try apply(entry, to: &state) { throw APIError(.refused, "\(reason)") }
+            }
             // Keys in order: the same image is the same bytes wherever it is made.
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]

@@ -16,6 +16,9 @@ extension NodeService {
             throw error(.refused, "\(node) cannot change the witness: its partition has no quorum. See: apus cluster status")
         }
         let wanted = try await witness(for: request, view.state)
+        guard wanted != view.state.witness.witness else {
+            throw error(.refused, wanted == .none ? "The cluster has no witness already." : "The \(wanted) is the witness already.")
+        }
         if !view.state.quorum.isModelAutomatic, !view.state.quorum.model.fits(wanted) {
             let model = view.state.quorum.model
             throw error(
@@ -47,6 +50,8 @@ extension NodeService {
 
     /// What the operator's choice comes to, as all nodes that are up see the disks.
     private func witness(for request: SetWitnessRequest, _ state: ClusterState) async throws(APIError) -> ClusterModel.Witness {
+        // What is on the present one is no question.
+        if case .disk(let id) = request.witness, state.witness.witness == .disk(id: id) { return state.witness.witness }
         var views = [FormationRules.DiskView(node: node, disks: [])]
         switch request.witness {
         case .none, .share: break

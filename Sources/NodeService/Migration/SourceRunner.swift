@@ -299,6 +299,8 @@ actor SourceRunner {
                 if let cut { blackout = .microseconds(Int64(Date().timeIntervalSince1970 * 1e6) - cut) }
                 return tell(.destinationRuns)
             } catch  where error.code == .refused {
+                // It may have read the log, or the record, and gone on by itself.
+                if await destinationRuns(epoch) { return tell(.destinationRuns) }
                 return tell(.destinationGone(returnedEpoch: nil, error.message))
             } catch {
                 note = "\(order.destination) owns \(order.vm) and does not answer; trying again. (\(error.message))"
@@ -309,6 +311,11 @@ actor SourceRunner {
             }
             try? await Task.sleep(for: .milliseconds(200))
         }
+    }
+
+    private func destinationRuns(_ epoch: UInt64) async -> Bool {
+        guard let theirs = try? await tools.peer.ownMachines() else { return false }
+        return theirs.contains { $0.machine.name == order.vm && $0.owner == order.destination && $0.epoch >= epoch && $0.state == .running }
     }
 
     private func recoverPostCopy() async {

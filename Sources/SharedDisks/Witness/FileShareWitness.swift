@@ -131,6 +131,7 @@ public final class FileShareWitness: WitnessStore {
             guard slots.newest() != nil || evenIfDamaged else {
                 throw .unreadable(self.path, slots.defects.joined(separator: "; "))
             }
+            try slots.check(content.position, on: self.path)
             guard slots.highestSequence < .max else { throw .damaged(self.path, "its sequence numbers are used up") }
             let header = WitnessSlotHeader(content, cluster: self.cluster, sequence: slots.highestSequence + 1)
             let slot = term > top ? 0 : slots.older

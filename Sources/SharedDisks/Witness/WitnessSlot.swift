@@ -124,6 +124,13 @@ struct WitnessSlots: Sendable {
             mayBeStale: doubtful, defects: defects)
     }
 
+    /// Whether a configuration may be written over what is there. A node whose service stood still while another one held the witness, and
+    /// which holds it again, may not have heard yet that it has to read it first.
+    func check(_ new: ReplicaPosition, on name: String) throws(WitnessError) {
+        guard let has = newest()?.content.position, has.isAhead(of: new) || has.promised > new.promised else { return }
+        throw .wouldGoBack(name, has: has, new: new)
+    }
+
     /// Where the next write goes: never over the only slot that counts.
     var older: Int {
         var sequences = slots.map { slot -> UInt64? in if case .whole(let header, _) = slot { header.sequence } else { nil } }

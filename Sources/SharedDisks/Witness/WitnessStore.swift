@@ -43,6 +43,8 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
     case tooLarge(String, byteCount: Int, limit: UInt64)
     case invalidClusterName(String)
     case noHeartbeatSector(NodeID)
+    /// It has a newer configuration than the one to be written: another node held it meanwhile.
+    case wouldGoBack(String, has: ReplicaPosition, new: ReplicaPosition)
 
     public var description: String {
         switch self {
@@ -66,6 +68,9 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
         case .invalidClusterName(let text): "\"\(text)\" is no cluster name: use 1 to 127 bytes without control characters."
         case .noHeartbeatSector(let node):
             "The witness has sectors for node ids up to \(WitnessLayout.heartbeatCount); node \(node) needs a lower one."
+        case .wouldGoBack(let name, let has, let new):
+            "The witness \(name) has the configuration up to entry \(has.lastIndex) of epoch \(has.adopted) and is not overwritten with "
+                + "entry \(new.lastIndex) of epoch \(new.adopted). It is read again."
         }
     }
 

@@ -1,4 +1,5 @@
 import ClusterModel
+import SeededRandom
 
 /// Goal: no order of losses, cuts and returns opens two partitions, loses an acknowledged change or runs a machine twice; and once
 /// everything is in order again, the cluster is whole and every machine runs.

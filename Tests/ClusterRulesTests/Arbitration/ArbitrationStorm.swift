@@ -1,4 +1,5 @@
 import ClusterModel
+import SeededRandom
 import Testing
 
 @testable import ClusterRules
@@ -70,7 +71,7 @@ struct ArbitrationStorm {
 
     private func parts(_ world: inout ArbitrationWorld) -> [Set<NodeID>] {
         var parts: [Set<NodeID>] = [[], [], []]
-        let count = world.random.chance(70) ? 2 : 3
+        let count = world.random.chance(700) ? 2 : 3
         for id in world.ids { parts[Int.random(in: 0..<count, using: &world.random)].insert(id) }
         return parts
     }

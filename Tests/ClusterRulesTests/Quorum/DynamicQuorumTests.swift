@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import SeededRandom
 import Testing
 
 @Suite("Dynamic quorum")

@@ -1,6 +1,7 @@
 import ClusterModel
 import ClusterRules
 import Foundation
+import SeededRandom
 import Testing
 
 /// Goal: the same log gives the same bytes on every node, and a refused command leaves no trace.

@@ -35,6 +35,13 @@ struct PartitionWatch {
         return await task.value
     }
 
+    /// Ends it and says what it saw.
+    func verify() async {
+        let findings = await stop()
+        #expect(findings.samples > 0, "nothing was sampled")
+        #expect(findings.violations.isEmpty, "two partitions were open at a time")
+    }
+
     private static func compare(_ before: Round, _ during: Round, _ after: Round, _ findings: inout Findings) {
         for (name, first) in before where first.isOpen {
             guard let last = after[name], last.isOpen, ClusterStage.sees(first) == ClusterStage.sees(last) else { continue }

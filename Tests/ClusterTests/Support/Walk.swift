@@ -94,8 +94,7 @@ enum Walk {
                 if sanIsCut { try await stage.lab.cutSAN() } else { try await stage.lab.restoreSAN() }
                 return sanIsCut ? "the SAN is cut off" : "the SAN is back"
             case 9 where stage.hasWitness && !sanIsCut:
-                try await stage.lab.stopSAN()
-                try await stage.lab.startSAN()
+                try await stage.lab.restartSAN()
                 return "the SAN's service is started again"
             default: return nil
             }

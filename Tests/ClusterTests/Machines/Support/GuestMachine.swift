@@ -9,7 +9,8 @@ import Testing
 struct GuestMachine: Sendable {
     /// In the lab's clusters; small rings, so that reading one takes no time.
     static let journalByteCount: UInt64 = 4 << 20
-    static let image = "/run/apus/guest.img"
+    /// As the nodes see it, also after they were off.
+    static let image = "/var/lib/apus/guest.img"
 
     let stage: ClusterStage
     let name: VMName
@@ -29,7 +30,7 @@ struct GuestMachine: Sendable {
     static func prepare(_ stage: ClusterStage) async throws {
         let journal = "apus.journal=10:/dev/vda:\(LabGuest.journalOffset):\(journalByteCount)"
         for node in ClusterStage.nodes {
-            try await stage.lab.guest().makeImage(at: stage.node(node).runtimeFolder + "/guest.img", options: [journal])
+            try await stage.lab.guest().makeImage(at: stage.node(node).stateFolder + "/guest.img", options: [journal])
         }
         let client = try stage.client(of: ClusterStage.n1).waiting(.seconds(30))
         let disk = try #require(try await client.disks().first { $0.serial == LabDisk.serial(lun: 2) })
@@ -118,9 +119,10 @@ struct GuestMachine: Sendable {
         _ = try await settle()
     }
 
-    func start(to node: NodeName, _ kind: MigrationKind = .live) async throws -> MigrationStatus {
+    func start(to node: NodeName, _ kind: MigrationKind = .live, bandwidth: UInt64? = nil) async throws -> MigrationStatus {
         try await client(other(node)).startMigration(
-            MigrationOrder(vm: name, destination: node, kind: kind, maxBlackoutMilliseconds: 1_000))
+            MigrationOrder(
+                vm: name, destination: node, kind: kind, maxBlackoutMilliseconds: 1_000, bandwidthBitsPerSecond: bandwidth))
     }
 
     /// Waits for what the source says at the end.
