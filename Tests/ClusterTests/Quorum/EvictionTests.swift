@@ -36,8 +36,8 @@ struct EvictionTests {
             #expect(left.isOpen && left.nodes.map(\.name) == [Self.n1, Self.n2])
             // Whoever has the old key is not heard any more.
             try await until("both have another key") {
-                let new = try await self.key(of: first)
-                return try await new != key && new == self.key(of: lab.node("n2"))
+                let (new, other) = (try await self.key(of: first), try await self.key(of: lab.node("n2")))
+                return new != key && new == other
             }
 
             try await third.powerOn()
@@ -84,7 +84,7 @@ struct EvictionTests {
     private func inLab(_ body: (Lab) async throws -> Void) async throws {
         do {
             let builder = try LabBuilder(
-                LabDescription(prefix: Self.prefix, nodeCount: 3), tools: .find(), nodesAreFree: true, serviceSeconds: 90)
+                LabDescription(prefix: Self.prefix, nodeCount: 3), tools: .find(), nodes: .unjoined, serviceSeconds: 90)
             let lab = try await builder.up()
             var tokens: [String] = []
             for name in ["n2", "n3"] {
