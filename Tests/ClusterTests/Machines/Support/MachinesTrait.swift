@@ -18,6 +18,7 @@ struct MachinesTrait: SuiteTrait, TestScoping {
             let machine = GuestMachine(stage, number: 1)
             try await machine.create()
             _ = try await machine.client(ClusterStage.n1).startMachine(machine.name)
+            try await machine.waitForGuest()
             try await Self.$machine.withValue(machine) { try await function() }
             await stage.close()
         } catch {
