@@ -37,7 +37,8 @@ struct EvictionTests {
             // Whoever has the old key is not heard any more.
             try await until("both have another key") {
                 let new = try await self.key(of: first)
-                return try await new != key && new == self.key(of: lab.node("n2"))
+                let second = try await self.key(of: lab.node("n2"))
+                return new != key && new == second
             }
 
             try await third.powerOn()
@@ -84,7 +85,7 @@ struct EvictionTests {
     private func inLab(_ body: (Lab) async throws -> Void) async throws {
         do {
             let builder = try LabBuilder(
-                LabDescription(prefix: Self.prefix, nodeCount: 3), tools: .find(), nodesAreFree: true, serviceSeconds: 90)
+                LabDescription(prefix: Self.prefix, nodeCount: 3), tools: .find(), nodes: .unjoined, serviceSeconds: 90)
             let lab = try await builder.up()
             var tokens: [String] = []
             for name in ["n2", "n3"] {
