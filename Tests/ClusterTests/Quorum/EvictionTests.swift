@@ -37,8 +37,8 @@ struct EvictionTests {
             // Whoever has the old key is not heard any more.
             try await until("both have another key") {
                 let new = try await self.key(of: first)
-                let second = try await self.key(of: lab.node("n2"))
-                return new != key && new == second
+                let other = try await self.key(of: lab.node("n2"))
+                return new != key && new == other
             }
 
             try await third.powerOn()
