@@ -33,6 +33,7 @@ public final class DiskWitnessPort: WitnessPort {
     }
 
     public func newRing(_ ring: ArbitrationRing) { order { await $0.ringChanged(ring) } }
+    public func ringGone() { order { await $0.ringIsGone() } }
     public func newVotes(_ votes: VoteTable) { order { await $0.votesChanged(votes) } }
     public func newMode(_ mode: ArbitrationMode) { order { await $0.modeChanged(mode) } }
     public func force() { order { await $0.forceTakeover() } }

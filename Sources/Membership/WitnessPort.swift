@@ -10,6 +10,8 @@ public protocol WitnessPort: Sendable {
 
     /// Must return at once.
     func newRing(_ ring: ArbitrationRing)
+    /// Corosync of this node is gone, or hangs.
+    func ringGone()
     func newVotes(_ votes: VoteTable)
     func newMode(_ mode: ArbitrationMode)
     func force()

@@ -83,6 +83,8 @@ public actor WitnessDisk {
     }
 
     public func ringChanged(_ ring: ArbitrationRing) { feed(.ring(ring)) }
+    /// Corosync of this node is gone, or hangs.
+    public func ringIsGone() { feed(.ringGone) }
     public func votesChanged(_ votes: VoteTable) { feed(.votes(votes)) }
     public func modeChanged(_ mode: ArbitrationMode) { feed(.mode(mode)) }
     /// The operator forces quorum on this partition.

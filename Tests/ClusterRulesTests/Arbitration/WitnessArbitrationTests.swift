@@ -141,6 +141,23 @@ struct WitnessArbitrationTests {
         #expect(!bench.operations.contains { if case .preempt = $0 { true } else { false } })
     }
 
+    @Test("A holder that is in no ring any more lets the witness go, unless a ring comes back in time", arguments: [1_500, 2_500])
+    func holderWithoutRing(milliseconds: Int) throws {
+        var bench = try Bench()
+        bench.ring(1, 1, 2)
+        bench.wait(.seconds(3))
+        #expect(bench.machine.isHolder(at: bench.now))
+        bench.give(.ringGone)
+        let before = bench.votes.count
+        bench.wait(.milliseconds(milliseconds))
+        let hasLetGo = bench.operations.contains(.release)
+        #expect(hasLetGo == (milliseconds > 1_800))
+        #expect(bench.votes.count == before, "there is no ring to vote for")
+        bench.ring(1, 1, 2)
+        bench.wait(.seconds(hasLetGo ? 6 : 1))
+        #expect(bench.isVoting && bench.machine.isHolder(at: bench.now))
+    }
+
     @Test("A silent holder is preempted when it has been silent for long enough and the ring is old enough")
     func silentHolder() throws {
         var bench = try Bench(node: 2)
