@@ -36,8 +36,8 @@ struct EvictionTests {
         #expect(left.isOpen && left.nodes.map(\.name) == [Self.n1, Self.n2])
         // Whoever has the old key is not heard any more.
         try await until("both have another key") {
-            let new = try await self.key(of: first)
-            return try await new != key && new == self.key(of: lab.node("n2"))
+            let new = [try await self.key(of: first), try await self.key(of: lab.node("n2"))]
+            return new[0] != key && new[0] == new[1]
         }
 
         try await third.powerOn()
