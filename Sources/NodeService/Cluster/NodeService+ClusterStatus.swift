@@ -86,7 +86,8 @@ extension NodeService: ClusterStatusOperations {
                 throw error(
                     .timeout,
                     "The witness is to go into maintenance, but still has its vote: the nodes that are here have no majority without it. "
-                        + "Do not take it away. Start the other nodes, or end this with `apus cluster quorum set --witness-maintenance off`.")
+                        + "Do not take it away. Start the other nodes, or end this with `apus cluster quorum set --witness-maintenance off`."
+                )
             }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { throw self.error(.timeout, "Waiting was cancelled.") }
         }
