@@ -11,7 +11,7 @@ struct ClusterSide: Sendable {
 
     static func up(_ tools: LabTools, prefix: String, nodes: Int) async throws -> ClusterSide {
         let lab = try await LabBuilder(
-            LabDescription(prefix: prefix, nodeCount: nodes), tools: tools, nodesAreFree: true
+            LabDescription(prefix: prefix, nodeCount: nodes), tools: tools, nodes: .unjoined
         ).up()
         let side = ClusterSide(lab: lab)
         do {
