@@ -11,6 +11,9 @@ extension NodeService {
     public func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady {
         try requireQuorum(to: "receive a machine")
         let name = offer.machine.name
+        guard !discardedEarly.contains(offer.migration) else {
+            throw error(.refused, "\(offer.source) has given this migration of \(name) up already.")
+        }
         let address = configuration.ownAddress.migration
         if let already = incoming[offer.migration] {
             do { return try await already.listen(on: address, identityFolder: configuration.directories.identity) } catch {
@@ -211,7 +214,11 @@ extension NodeService {
     }
 
     public func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
-        guard let (known, _, _) = arrival(migration) else { return }
+        guard let (known, _, _) = arrival(migration) else {
+            // It may have overtaken the offer, which would leave a machine here that nobody comes back for.
+            discardedEarly = discardedEarly.suffix(63) + [migration]
+            return
+        }
         await waitUntilBuilt(known)
         guard let (name, entry, _) = arrival(migration) else { return }
         let machine = entry.stored.machine
