@@ -57,7 +57,8 @@ extension NodeService {
             machines[name] = LocalEntry(stored: stored, record: record, isBusy: true)
             defer { machines[name]?.isBusy = false }
             // What could not be ended before, and nothing is noted of any more. The machine is its source's, so this must not run it.
-            if let stray = MachineProcess.adopt(folder: machineFolder(name), machine: offer.machine.definition.id) { try await stray.kill() }
+            let stray = MachineProcess.adopt(folder: machineFolder(name), machine: offer.machine.definition.id)
+            try await stray?.kill()
             let local = try await build(offer.machine, incoming: true)
             machines[name]?.local = local
             let machine = IncomingMachine(offer: offer, local: local, logger: logger)
