@@ -70,6 +70,6 @@ struct JoinableOperations: NodeOperations {
     func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange { try await refuse() }
     func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport { try await refuse() }
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await refuse() }
-    func noteEvent(_ request: NoteEventRequest) async throws(APIError) { try await refuse() }
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError) { let _: Void = try await refuse() }
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> { try await refuse() }
 }

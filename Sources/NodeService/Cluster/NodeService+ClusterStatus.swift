@@ -48,6 +48,9 @@ extension NodeService: ClusterStatusOperations {
 
     private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {
         if let problem = standing.problem { return problem }
+        if standing.isCorosyncSilent {
+            return "Corosync on this node delivers nothing: it hangs, or the node is overloaded. Nothing starts until it does."
+        }
         if standing.log.isOpen, !standing.isRingDecided {
             return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts."
         }

@@ -32,10 +32,29 @@ struct ArbitrationStorm {
         }
     }
 
+    /// The one thing that only the ring's age guards against: the holder was silent for long when the links are cut, so nothing keeps the other
+    /// half from taking the witness but that the first half may not have noticed yet.
+    @Test("A holder that hangs, and then a cut: who takes the witness waits until the old ring is over everywhere", arguments: UInt64(0)..<40)
+    func hangThenCut(seed: UInt64) {
+        var world = ArbitrationWorld(count: 4, seed: seed)
+        if let found = world.run(for: .seconds(8)) { Issue.record("seed \(seed), before: \(found)") }
+        guard let holder = world.disk.holder?.key.node else {
+            Issue.record("seed \(seed): nobody holds the witness")
+            return
+        }
+        world.nodes[holder]?.pausedUntil = world.now + .seconds(20)
+        if let found = world.run(for: .milliseconds(3_400)) { Issue.record("seed \(seed), hanging: \(found)") }
+        let half = Set(world.ids.filter { $0 != holder }.suffix(2))
+        world.connect([Set(world.ids).subtracting(half), half])
+        if let found = world.run(for: .seconds(8)) { Issue.record("seed \(seed): \(found)") }
+        // Both halves may: each has a node that lives and half of the votes.
+        #expect(world.disk.holder?.key.node != holder, "seed \(seed): nobody took it")
+    }
+
     private func fault(_ world: inout ArbitrationWorld) {
         let ids = world.ids
         guard let victim = ids.randomElement(using: &world.random) else { return }
-        switch Int.random(in: 0..<12, using: &world.random) {
+        switch Int.random(in: 0..<13, using: &world.random) {
         case 0...2: world.connect(parts(&world))
         case 3: world.connect([Set(ids)])
         case 4: world.nodes[victim]?.pausedUntil = world.now + world.random.milliseconds(100...9_000)
@@ -56,6 +75,9 @@ struct ArbitrationStorm {
             if let holder = world.disk.holder?.key.node {
                 world.nodes[holder]?.pausedUntil = world.now + world.random.milliseconds(1_000...8_000)
             }
+        case 11:
+            // Nothing is heard of Corosync for a while; perhaps longer than the node keeps the witness for that.
+            if world.nodes[victim]?.isDown == false { world.silence(victim, for: world.random.milliseconds(100...6_000)) }
         default:
             // The service alone starts anew; Corosync goes on and counts what was polled before until it times out.
             let polled = world.nodes[victim]?.polled
