@@ -109,7 +109,7 @@ let package = Package(
 
         // What an administrator reads.
         .target(
-            name: "ValidationReport", dependencies: ["ClusterModel", "DurableFiles", "Validation"], swiftSettings: strict),
+            name: "ValidationReport", dependencies: ["ClusterAPI", "ClusterModel", "DurableFiles", "Validation"], swiftSettings: strict),
 
         // Actors: facts become decisions, decisions become calls.
         .target(
@@ -137,7 +137,10 @@ let package = Package(
 
         // Entry points.
         .executableTarget(
-            name: "apus", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "VMDefinitions", argumentParser],
+            name: "apus",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "Lab", "NodeClient", "Validation", "ValidationReport", "VMDefinitions", argumentParser,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "apusd",

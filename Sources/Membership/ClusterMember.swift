@@ -25,6 +25,8 @@ public actor ClusterMember {
 
     private struct Waiting {
         var continuation: CheckedContinuation<Result<[ClusterEffect], MembershipError>, Never>
+        var deadline: ContinuousClock.Instant
+        var limit: Duration
         var outcome: EntryOutcome?
         var isCommitted = false
     }
@@ -179,22 +181,21 @@ public actor ClusterMember {
         } catch { throw .coding(error) }
         lastNumber += 1
         let request = RequestID(node: settings.node, incarnation: log.settings.incarnation, number: lastNumber)
-        let deadline = Task {
-            try await Task.sleep(for: limit)
-            self.giveUp(request, after: limit)
-        }
-        defer { deadline.cancel() }
         let result = await withCheckedContinuation { continuation in
-            waiting[request] = Waiting(continuation: continuation)
+            waiting[request] = Waiting(continuation: continuation, deadline: .now + limit, limit: limit)
             feed(event(Proposal(request: request, payload: payload, votes: command.votes)))
         }
         return try result.get()
     }
 
-    private func giveUp(_ request: RequestID, after limit: Duration) {
-        guard let entry = waiting.removeValue(forKey: request) else { return }
-        feed(.giveUp(request))
-        entry.continuation.resume(returning: .failure(.unanswered(node: settings.name, seconds: Int(limit.components.seconds))))
+    /// With every tick, instead of a timer for each.
+    private func giveUpTheLate() {
+        let now = ContinuousClock.now
+        for (request, entry) in waiting where entry.deadline <= now {
+            waiting[request] = nil
+            feed(.giveUp(request))
+            entry.continuation.resume(returning: .failure(.unanswered(node: settings.name, seconds: Int(entry.limit.components.seconds))))
+        }
     }
 
     private func settle(_ request: RequestID) {
@@ -304,6 +305,7 @@ public actor ClusterMember {
     private func tickForever() async {
         while !Task.isCancelled {
             feed(.tick)
+            giveUpTheLate()
             listenToCorosync()
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: .milliseconds(100))

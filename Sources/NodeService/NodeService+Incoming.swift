@@ -38,6 +38,7 @@ extension NodeService {
         // The owner begins anew, so what it sent before is worth nothing; that it did not say so was the network's fault.
         if let stale = machines[name]?.stored.incoming, stale.source == offer.source, stale.migration != offer.migration {
             logger.notice("incoming machine gives way to a new migration", metadata: ["vm": "\(name)"])
+            await waitUntilBuilt(name)
             await dropIncoming(name)
         }
         if machines[name] != nil { throw error(.refused, "\(node) holds a machine called \(name) already.") }
@@ -52,6 +53,8 @@ extension NodeService {
             try store.save(stored)
             machines[name] = LocalEntry(stored: stored, record: record, isBusy: true)
             defer { machines[name]?.isBusy = false }
+            // What could not be ended before, and nothing is noted of any more. The machine is its source's, so this must not run it.
+            if let stray = MachineProcess.adopt(folder: machineFolder(name), machine: offer.machine.definition.id) { try await stray.kill() }
             let local = try await build(offer.machine, incoming: true)
             machines[name]?.local = local
             let machine = IncomingMachine(offer: offer, local: local, logger: logger)
@@ -69,6 +72,15 @@ extension NodeService {
         while machines[name] != nil, isMigrating(name), ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { throw translate(error, while: "Preparing \(name)") }
         }
+    }
+
+    /// Returns when no QEMU is being started for it: one that appears after its machine was forgotten would be nobody's.
+    private func waitUntilBuilt(_ name: VMName) async {
+        // In a task of its own, because a request that is cancelled must wait as well.
+        await Task {
+            let end = ContinuousClock.now + .seconds(30)
+            while machines[name]?.isBusy == true, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
+        }.value
     }
 
     public func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply {
@@ -199,6 +211,8 @@ extension NodeService {
     }
 
     public func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
+        guard let (known, _, _) = arrival(migration) else { return }
+        await waitUntilBuilt(known)
         guard let (name, entry, _) = arrival(migration) else { return }
         let machine = entry.stored.machine
         let record: OwnershipRecord

@@ -108,6 +108,12 @@ public actor WitnessDisk {
         do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
     }
 
+    /// Reads the newest configuration without holding the witness: a hint, since it may be written at any time.
+    public func peekConfiguration() async throws(WitnessDiskError) -> WitnessReading {
+        guard let store = medium?.store else { throw .notHolder(disk: label, holder: "nobody") }
+        do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
+    }
+
     /// Writes the configuration durably, as the holder, and makes sure that this node still was the holder when it was done.
     public func writeConfiguration(_ content: WitnessContent, evenIfDamaged: Bool = false) async throws(WitnessDiskError) {
         let medium = try held()

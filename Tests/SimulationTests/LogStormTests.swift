@@ -1,7 +1,17 @@
-import ClusterModel
-import ClusterRules
 import Simulation
 import Testing
+
+/// Other seeds in every run. They are printed, so that a run which does not end, too, can be replayed.
+enum FreshSeeds {
+    static let log = draw(40, of: "log")
+    static let cluster = draw(15, of: "cluster")
+
+    private static func draw(_ count: UInt64, of storm: String) -> Range<UInt64> {
+        let first = UInt64.random(in: 1_000_000..<1_000_000_000)
+        print("Fresh seeds of the \(storm) storm: \(first) to \(first + count - 1)")
+        return first..<(first + count)
+    }
+}
 
 /// Goal: no order of crashes, cuts, hung members, late messages, full disks and witness changes loses an acknowledged change, lets two
 /// partitions commit differently, or applies a request twice; and when all is repaired the cluster comes back by itself.
@@ -25,8 +35,13 @@ struct LogStormTests {
         storm(seed: seed, steps: 5_000)
     }
 
+    @Test("Seeds that nobody ran before", arguments: FreshSeeds.log)
+    func fresh(seed: UInt64) {
+        storm(seed: seed, steps: 3_000)
+    }
+
     private func storm(seed: UInt64, steps: Int) {
         let outcome = LogStorm.run(seed: seed, steps: steps)
-        #expect(outcome.violations.isEmpty, "seed \(seed)")
+        #expect(outcome.violations.isEmpty, "make simulate STORM=log SEED=\(seed) STEPS=\(steps): \(outcome.violations)")
     }
 }

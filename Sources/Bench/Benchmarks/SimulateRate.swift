@@ -3,7 +3,7 @@ import Lab
 
 /// How fast the rules can be tried: seeds of 5,000 steps a minute, all cores busy.
 struct SimulateRate: Sendable {
-    private static let seeds = 60
+    private static let seeds = 200
     let simulator: String
     var runs: Int
     var progress: @Sendable (String) -> Void

@@ -61,7 +61,8 @@ struct ClusterSide: Sendable {
     /// - Throws: ``BenchError`` when it is memory: nothing is made durable there, so there is nothing to compare.
     func requireDisk() async throws {
         let path = try lab.node("n1").stateFolder
-        let kind = try await hostCommand(["stat", "-f", "-c", "%T", path], seconds: 5).output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let said = try await hostCommand(["stat", "-f", "-c", "%T", path], seconds: 5).output
+        let kind = said.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !["tmpfs", "ramfs"].contains(kind) else {
             throw BenchError("\(path) lies in memory, where a sync costs nothing: what is measured there means nothing.")
         }

@@ -165,7 +165,7 @@ public struct NoteEventRequest: Hashable, Sendable, Codable {
             throw APIError(.invalid, "A note has 1 to \(Self.maximumByteCount) bytes, not \(sentence.utf8.count).")
         }
         // Lines of the history are read by people in terminals: nothing in them may move the cursor or feign another line.
-        guard sentence.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+        guard sentence.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }) else {
             throw APIError(.invalid, "A note is one line of text, without control characters.")
         }
     }

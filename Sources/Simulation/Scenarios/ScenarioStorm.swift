@@ -47,7 +47,7 @@ public enum ScenarioStorm {
 
     private static func act(_ random: inout SeededGenerator, _ nodes: [NodeID], hasWitness: Bool) -> ScenarioAct? {
         guard let node = random.pick(nodes) else { return nil }
-        switch random.below(13) {
+        switch random.below(15) {
         case 0, 1: return .powerOff(node)
         case 2, 3, 4: return .powerOn(node)
         case 5: return .stop(node)
@@ -58,6 +58,8 @@ public enum ScenarioStorm {
         case 8, 9: return .restoreLinks
         case 10: return .killService(node)
         case 11: return hasWitness ? .witness(isReachable: random.chance(600)) : nil
+        case 12: return .setClock(node, by: .seconds(random.below(7_200) - 3_600))
+        case 13: return random.pick(nodes).map { .cutPair(node, $0) }
         default: return .change("change \(random.next())", node)
         }
     }

@@ -17,6 +17,8 @@ public struct ScenarioWorld: Sendable {
         /// A challenger waits out the missed defences of the holder.
         static let challenge = Duration.seconds(3)
         static let fencing = Duration.milliseconds(500)
+        /// How long one ring holds when not all nodes hear all others, before they find together in another way.
+        static let uneasiness = Duration.seconds(4)
         /// How long nobody reaches the witness before the log says that it is lost.
         static let witnessPatience = Duration.seconds(3)
     }
@@ -25,6 +27,7 @@ public struct ScenarioWorld: Sendable {
     var nodes: [NodeID: ScenarioNode] = [:]
     /// Nodes in different groups do not hear each other.
     var groups: [NodeID: Int] = [:]
+    var cutPairs: [Set<NodeID>] = []
     var hasWitness: Bool
     var isWitnessReachable = true
     var witnessReplica = ScenarioReplica()
@@ -117,7 +120,16 @@ public struct ScenarioWorld: Sendable {
     func isOpen(_ ring: Set<NodeID>) -> Bool { isWhole(ring) && ring.allSatisfy { nodes[$0]?.isOpen == true } }
 
     func connected(to id: NodeID) -> Set<NodeID> {
-        Set(nodes.values.filter { $0.isServing && groups[$0.id] == groups[id] }.map(\.id))
+        let heard = Set(nodes.values.filter { $0.isServing && groups[$0.id] == groups[id] }.map(\.id))
+        guard !cutPairs.isEmpty, heard.contains(id) else { return heard }
+        // All members of a ring hear each other. Who finds together first is a matter of chance; here it alternates.
+        var rings: [Set<NodeID>] = []
+        let isTurned = Int(now / Timing.uneasiness).isMultiple(of: 2)
+        for node in isTurned ? heard.sorted() : heard.sorted().reversed() {
+            let fits = rings.firstIndex { ring in ring.allSatisfy { !cutPairs.contains([$0, node]) } }
+            if let fits { rings[fits].insert(node) } else { rings.append([node]) }
+        }
+        return rings.first { $0.contains(id) } ?? [id]
     }
 
     private mutating func formRings() {

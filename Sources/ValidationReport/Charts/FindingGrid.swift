@@ -44,7 +44,7 @@ struct FindingGrid {
             rows = unique(rows + columns).sorted()
             columns = rows
         }
-        guard placed.count >= 2, rows.count >= 2 || columns.count >= 2 else { return nil }
+        guard placed.count >= 2, rows.count >= 2 || columns.count >= 2, rows.count <= most, columns.count <= most else { return nil }
         let rowIndex = Dictionary(uniqueKeysWithValues: rows.enumerated().map { ($1, $0) })
         let columnIndex = Dictionary(uniqueKeysWithValues: columns.enumerated().map { ($1, $0) })
         let figure = commonFigure(placed.map(\.finding))
@@ -58,6 +58,9 @@ struct FindingGrid {
         return FindingGrid(
             network: network, isNodeToNode: isNodeToNode, rows: rows, columns: columns, cells: cells, figure: figure)
     }
+
+    /// A wider square would fit no screen.
+    private static let most = 64
 
     /// The first number that most findings have in common.
     private static func commonFigure(_ findings: [ValidationFinding]) -> (name: String, unit: FigureUnit)? {

@@ -51,9 +51,7 @@ extension HTMLReport {
 
     private func reason(_ line: Complaint.Line, _ most: Int) -> [Markup] {
         guard !line.subjects.isEmpty else { return [.text(line.reason)] }
-        var names = Array(line.subjects.prefix(most))
-        if line.subjects.count > most { names.append("\(line.subjects.count - most) more") }
-        return [.tag("bdi", ["class": "who"]) { Self.joined(names) }, .text(": " + line.reason)]
+        return [.tag("bdi", ["class": "who"]) { titles(of: line.subjects, most: most) }, .text(": " + line.reason)]
     }
 
     func cure(_ complaint: Complaint) -> [Markup] {

@@ -6,9 +6,17 @@ import Validation
 public struct HTMLReport {
     let run: ValidationRun
     let line: RunVerdict
+    /// `LUN 4` for disks that alone have that number.
+    private let diskNames: [DiskID: String]
 
-    public static func text(of run: ValidationRun) -> String {
-        HTMLReport(run: run, line: RunVerdict(run)).page.text
+    public static func text(of run: ValidationRun) -> String { HTMLReport(run).page.text }
+
+    init(_ run: ValidationRun) {
+        self.run = run
+        line = RunVerdict(run)
+        let byLUN = Dictionary(grouping: run.disks.filter { $0.lun != nil }) { $0.lun }
+        diskNames = Dictionary(
+            byLUN.values.filter { $0.count == 1 }.map { ($0[0].id, "LUN \($0[0].lun ?? 0)") }, uniquingKeysWith: { first, _ in first })
     }
 
     private var page: Markup {
@@ -187,13 +195,8 @@ public struct HTMLReport {
         return rest == .all ? name(of: disk) : "\(rest.title), \(name(of: disk))"
     }
 
-    /// `LUN 4` where only this disk has that number, else its identity.
-    func name(of disk: DiskID) -> String {
-        guard let lun = run.disks.first(where: { $0.id == disk })?.lun, run.disks.count(where: { $0.lun == lun }) == 1 else {
-            return disk.rawValue
-        }
-        return "LUN \(lun)"
-    }
+    /// As people call it where that is clear, else its identity.
+    func name(of disk: DiskID) -> String { diskNames[disk] ?? disk.rawValue }
 
     /// For readers of screens only, beside a sign.
     static func spoken(_ text: String) -> Markup { .tag("span", ["class": "spoken"]) { text } }

@@ -141,7 +141,8 @@ enum Stylesheet {
           .chart,.axis{width:9rem}
           .scroll{overflow:visible}
           table{font-size:.8125rem}
-          td,.number,.spread tbody th{white-space:normal;overflow-wrap:anywhere}
+          th[scope=row]{min-width:4.5rem}
+          th[scope=row],td:not(.number){white-space:normal;overflow-wrap:anywhere}
           h2,h3,caption,summary,thead{break-after:avoid}
           .todo>li,.complaint,.slim,.grid,tr,.tally,.facts{break-inside:avoid}
           thead{display:table-header-group}

@@ -32,6 +32,25 @@ struct ArbitrationStorm {
         }
     }
 
+    /// The one thing that only the ring's age guards against: the holder was silent for long when the links are cut, so nothing keeps the other
+    /// half from taking the witness but that the first half may not have noticed yet.
+    @Test("A holder that hangs, and then a cut: who takes the witness waits until the old ring is over everywhere", arguments: UInt64(0)..<40)
+    func hangThenCut(seed: UInt64) {
+        var world = ArbitrationWorld(count: 4, seed: seed)
+        if let found = world.run(for: .seconds(8)) { Issue.record("seed \(seed), before: \(found)") }
+        guard let holder = world.disk.holder?.key.node else {
+            Issue.record("seed \(seed): nobody holds the witness")
+            return
+        }
+        world.nodes[holder]?.pausedUntil = world.now + .seconds(20)
+        if let found = world.run(for: .milliseconds(3_400)) { Issue.record("seed \(seed), hanging: \(found)") }
+        let half = Set(world.ids.filter { $0 != holder }.suffix(2))
+        world.connect([Set(world.ids).subtracting(half), half])
+        if let found = world.run(for: .seconds(8)) { Issue.record("seed \(seed): \(found)") }
+        // Both halves may: each has a node that lives and half of the votes.
+        #expect(world.disk.holder?.key.node != holder, "seed \(seed): nobody took it")
+    }
+
     private func fault(_ world: inout ArbitrationWorld) {
         let ids = world.ids
         guard let victim = ids.randomElement(using: &world.random) else { return }
