@@ -34,7 +34,8 @@ struct ArbitrationStorm {
 
     /// The one thing that only the ring's age guards against: the holder was silent for long when the links are cut, so nothing keeps the other
     /// half from taking the witness but that the first half may not have noticed yet.
-    @Test("A holder that hangs, and then a cut: who takes the witness waits until the old ring is over everywhere", arguments: UInt64(0)..<40)
+    @Test(
+        "A holder that hangs, and then a cut: who takes the witness waits until the old ring is over everywhere", arguments: UInt64(0)..<40)
     func hangThenCut(seed: UInt64) {
         var world = ArbitrationWorld(count: 4, seed: seed)
         if let found = world.run(for: .seconds(8)) { Issue.record("seed \(seed), before: \(found)") }
