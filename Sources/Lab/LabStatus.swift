@@ -58,6 +58,7 @@ extension Lab {
         }
         return LabStatus(
             prefix: folder.prefix, migrationLimit: description.migrationLimit, nodes: rows,
-            sanIsRunning: !san.processes(named: "tgtd").isEmpty, sanIsCut: cuts.contains(Networks.port(.san, .storage)), sanPortal: SAN.portal, sanTarget: sanTarget, disks: disks)
+            sanIsRunning: !san.processes(named: "tgtd").isEmpty, sanIsCut: cuts.contains(Networks.port(.san, .storage)),
+            sanPortal: SAN.portal, sanTarget: sanTarget, disks: disks)
     }
 }

@@ -6,7 +6,8 @@ import Testing
 
 /// The programs of two nodes end, hang and go on, each at the worst time.
 extension TwoNodeTests {
-    @Test("a program is killed: the node is part of the cluster again by itself", arguments: ["apusd", "corosync"], Extent.cases(true, false))
+    @Test(
+        "a program is killed: the node is part of the cluster again by itself", arguments: ["apusd", "corosync"], Extent.cases(true, false))
     func killed(program: String, onHolder: Bool) async throws {
         try await story { stage in
             let holder = try await stage.holder()
@@ -18,7 +19,8 @@ extension TwoNodeTests {
         }
     }
 
-    @Test("a program hangs: the other node goes on without it, and it takes part when it runs again",
+    @Test(
+        "a program hangs: the other node goes on without it, and it takes part when it runs again",
         arguments: ["apusd", "corosync"], [true, false])
     func stopped(program: String, onHolder: Bool) async throws {
         try await story { stage in

@@ -157,7 +157,8 @@ struct LabStatusCommand: AsyncParsableCommand {
         rows = [["LUN", "PRODUCT", "SERIAL", "MIB", "FILE"]]
         rows += status.disks.map { [String($0.lun), $0.product, $0.serial, String($0.byteCount >> 20), $0.file] }
         printColumns(rows)
-        print("\nSAN \(status.sanIsRunning ? "on" : "OFF")\(status.sanIsCut ? ", CUT OFF," : "") at \(status.sanPortal), \(status.sanTarget)")
+        print(
+            "\nSAN \(status.sanIsRunning ? "on" : "OFF")\(status.sanIsCut ? ", CUT OFF," : "") at \(status.sanPortal), \(status.sanTarget)")
         print("Migration network: \(status.migrationLimit.map { "limited to \($0)" } ?? "not limited")")
     }
 
