@@ -137,7 +137,10 @@ let package = Package(
 
         // Entry points.
         .executableTarget(
-            name: "apus", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "VMDefinitions", argumentParser],
+            name: "apus",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "Lab", "NodeClient", "Validation", "ValidationReport", "VMDefinitions", argumentParser,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "apusd",

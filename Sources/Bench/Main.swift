@@ -61,12 +61,14 @@ struct Main: AsyncParsableCommand {
             try await Self.removeLabs()
             if stage != .rules { say("building labs") }
             do {
-                try await stage.run(part, settings, note: { machine.notes.append($0) }) { benchmark, rows in
-                    do { report.rows += try await rows() } catch  where !Task.isCancelled {
-                        failed.append(benchmark)
-                        say("\(benchmark.rawValue) failed: \(error)")
-                    }
-                }
+                try await stage.run(
+                    part, settings, note: { machine.notes.append($0) },
+                    measure: { benchmark, rows in
+                        do { report.rows += try await rows() } catch  where !Task.isCancelled {
+                            failed.append(benchmark)
+                            say("\(benchmark.rawValue) failed: \(error)")
+                        }
+                    })
             } catch  where !Task.isCancelled {
                 failed += part
                 say("\(part.map(\.rawValue).joined(separator: ", ")) failed: \(error)")

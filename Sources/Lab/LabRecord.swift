@@ -7,6 +7,8 @@ struct LabRecord: Hashable, Sendable, Codable {
     var tools: LabTools
     var credentials: SANCredentials
     var nodes: LabNodes
+    /// Networks that are in parts, each with the nodes that are on a switch of their own.
+    var splits: [LabNetwork: [[NodeName]]] = [:]
     /// False while it is being built.
     var isComplete: Bool
 

@@ -2,7 +2,6 @@ import ClusterModel
 import ClusterRules
 import Corosync
 import Foundation
-import Foundation
 import Logging
 
 /// Corosync's configuration follows the replicated one: each node writes its file, then one node asks all Corosyncs to read theirs.

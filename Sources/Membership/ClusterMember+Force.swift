@@ -84,8 +84,8 @@ extension ClusterMember {
         notes.append(
             EventNote(
                 node: settings.node, severity: .error, cause: "Quorum was forced on the other side.",
-                sentence: "\(settings.name) gave way and dropped \(entries.count == 1 ? "a change" : "\(entries.count) changes") that it had made "
-                    + "without the others, \(acknowledged) of them acknowledged: \(listed)."))
+                sentence: "\(settings.name) gave way and dropped \(entries.count == 1 ? "a change" : "\(entries.count) changes") that it had "
+                    + "made without the others, \(acknowledged) of them acknowledged: \(listed)."))
     }
 }
 

@@ -70,6 +70,7 @@ extension ClusterMember {
             switch try GroupMessage.decode(bytes) {
             case .log(let message): feed(.delivered(from: from, message))
             case .wrote(let version): noted(version, by: from.node)
+            case .echo(let number): heardEcho(number, from: from)
             case nil: logger.debug("a message of a kind that this version does not know", metadata: ["node": "\(sender.node)"])
             }
         } catch {
@@ -87,6 +88,7 @@ extension ClusterMember {
 
     private func groupChanged(_ members: [ClusterRules.GroupMember]) {
         standing.members = members.map(\.node).sorted()
+        groupIsAlive()
         feed(.membership(members))
         // Who is new does not know it yet.
         if let version = writtenVersions[settings.node] { send(.wrote(version: version)) }

@@ -54,7 +54,7 @@ extension ClusterMember {
         witnessWork = Mailbox()
         port.newVotes(committedVotes)
         port.newMode(witnessMode)
-        if let arbitrationRing { port.newRing(arbitrationRing) }
+        if let arbitrationRing, !standing.isCorosyncSilent { port.newRing(arbitrationRing) } else { port.ringGone() }
     }
 
     private func closed() {
@@ -102,11 +102,18 @@ extension ClusterMember {
     private func awaitOther(than witness: WitnessStatus) async {
         var (votes, mode) = (committedVotes, witnessMode)
         var maintainedSince: ContinuousClock.Instant?
+        var nextPeek = ContinuousClock.now
         // The number: the same disk may have been initialised anew.
         while !Task.isCancelled, configuration.witness.witness == witness.witness, configuration.witness.number == witness.number {
             if committedVotes != votes {
                 votes = committedVotes
                 witnessPort?.newVotes(votes)
+            }
+            // A node that lost power while the votes changed may have a table in which it may not even take the witness, where the newer
+            // one knows that it may. The log counts by what it reads once it holds it.
+            if !standing.log.isOpen, nextPeek <= .now {
+                nextPeek = .now + .seconds(2)
+                if let table = await witnessPort?.peek(), table.version > votes.version { witnessPort?.newVotes(table) }
             }
             if witnessMode != mode {
                 mode = witnessMode

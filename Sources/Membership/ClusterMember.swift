@@ -37,6 +37,8 @@ public actor ClusterMember {
         /// After the last committed change that this node knows.
         public var state = ClusterState()
         public var standing = MembershipStanding()
+        /// Until when Corosync's last sign of life counts.
+        fileprivate var provenUntil = ContinuousClock.now
     }
 
     /// While this node is in one.
@@ -51,6 +53,7 @@ public actor ClusterMember {
     let control = CorosyncControl()
     var currentRing: RingID?
     var witnessPort: (any WitnessPort)?
+    var echo = Echo()
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
     /// For the history, as soon as it can be written.
@@ -129,7 +132,15 @@ public actor ClusterMember {
     // MARK: Reading
 
     /// The configuration as of ``ClusterState/appliedIndex``, and where this node stands. Never waits.
-    public nonisolated var now: View { view.withLock { $0 } }
+    public nonisolated var now: View {
+        var now = view.withLock { $0 }
+        // Also when this service was stopped itself, and is read before it noticed.
+        if !now.standing.members.isEmpty, ContinuousClock.now > now.provenUntil { now.standing.isCorosyncSilent = true }
+        return now
+    }
+
+    /// Corosync was alive at a time, and counts as such for a while after.
+    func provenAlive(until end: ContinuousClock.Instant) { view.withLock { $0.provenUntil = end } }
 
     func publish() {
         let (state, standing) = (state, standing)
@@ -287,6 +298,7 @@ public actor ClusterMember {
         return { state.name(of: $0) }
     }
     var configuration: ClusterState { state }
+    var ownMember: ClusterRules.GroupMember { log.settings.member }
     var committedVotes: VoteTable { log.votes }
     var votersPresent: VotersPresent { log.votersPresent }
 
@@ -294,6 +306,7 @@ public actor ClusterMember {
         while !Task.isCancelled {
             feed(.tick)
             giveUpTheLate()
+            listenToCorosync()
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: .milliseconds(100))
         }

@@ -57,6 +57,7 @@ public actor MemberRunner: MemberEngine {
             try FileManager.default.createDirectory(atPath: folder.store, withIntermediateDirectories: true)
             let settings = MemberSettings(cluster: record.clusterID, node: record.nodeID, name: record.node, storeFolder: folder.store)
             let member = try await ClusterMember(settings: settings, seed: seed, delegate: delegate, logger: logger)
+            if seed != nil { try folder.spendInitialImage() }
             self.member = member
             running = Task { await member.run() }
         } catch { throw Self.translated(error, "\(record.node) cannot take part in cluster \(record.cluster)") }

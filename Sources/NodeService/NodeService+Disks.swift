@@ -40,9 +40,11 @@ extension NodeService {
     private func requireUnused(_ id: DiskID) async throws(APIError) {
         guard let state = await forming?.engine.view?.state else { return }
         if state.witness.witness == .disk(id: id) { throw error(.refused, "\(id) is the witness of the cluster.") }
-        let users = state.machines.values.filter { $0.machine.ownershipSlot.disk == id || $0.machine.extents.values.contains { $0.disk == id } }
+        let users = state.machines.values
+            .filter { $0.machine.ownershipSlot.disk == id || $0.machine.extents.values.contains { $0.disk == id } }
+            .map(\.name.rawValue).sorted()
         guard users.isEmpty else {
-            throw error(.refused, "\(id) is used by \(users.map(\.name.rawValue).sorted().joined(separator: ", ")). Delete or move that first.")
+            throw error(.refused, "\(id) is used by \(users.joined(separator: ", ")). Delete or move that first.")
         }
     }
 

@@ -11,6 +11,9 @@ extension NodeService {
     public func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady {
         try requireQuorum(to: "receive a machine")
         let name = offer.machine.name
+        guard !discardedEarly.contains(offer.migration) else {
+            throw error(.refused, "\(offer.source) has given this migration of \(name) up already.")
+        }
         let address = configuration.ownAddress.migration
         if let already = incoming[offer.migration] {
             do { return try await already.listen(on: address, identityFolder: configuration.directories.identity) } catch {
@@ -54,7 +57,8 @@ extension NodeService {
             machines[name] = LocalEntry(stored: stored, record: record, isBusy: true)
             defer { machines[name]?.isBusy = false }
             // What could not be ended before, and nothing is noted of any more. The machine is its source's, so this must not run it.
-            if let stray = MachineProcess.adopt(folder: machineFolder(name), machine: offer.machine.definition.id) { try await stray.kill() }
+            let stray = MachineProcess.adopt(folder: machineFolder(name), machine: offer.machine.definition.id)
+            try await stray?.kill()
             let local = try await build(offer.machine, incoming: true)
             machines[name]?.local = local
             let machine = IncomingMachine(offer: offer, local: local, logger: logger)
@@ -211,7 +215,11 @@ extension NodeService {
     }
 
     public func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
-        guard let (known, _, _) = arrival(migration) else { return }
+        guard let (known, _, _) = arrival(migration) else {
+            // It may have overtaken the offer, which would leave a machine here that nobody comes back for.
+            discardedEarly = discardedEarly.suffix(63) + [migration]
+            return
+        }
         await waitUntilBuilt(known)
         guard let (name, entry, _) = arrival(migration) else { return }
         let machine = entry.stored.machine

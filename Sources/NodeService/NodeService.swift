@@ -25,6 +25,8 @@ public actor NodeService {
     var runnerTasks: [UUID: Task<Void, Never>] = [:]
     var queue: MigrationQueue
     var incoming: [UUID: IncomingMachine] = [:]
+    /// Migrations that were given up before anything of them was here; the last ones.
+    var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
     nonisolated let forming: FormingSeat?
     /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.

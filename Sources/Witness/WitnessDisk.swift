@@ -83,6 +83,8 @@ public actor WitnessDisk {
     }
 
     public func ringChanged(_ ring: ArbitrationRing) { feed(.ring(ring)) }
+    /// Corosync of this node is gone, or hangs.
+    public func ringIsGone() { feed(.ringGone) }
     public func votesChanged(_ votes: VoteTable) { feed(.votes(votes)) }
     public func modeChanged(_ mode: ArbitrationMode) { feed(.mode(mode)) }
     /// The operator forces quorum on this partition.
@@ -103,6 +105,12 @@ public actor WitnessDisk {
     /// Reads the newest configuration. Only the holder: it has passed the barrier, so nothing older can land after what it reads.
     public func readConfiguration() async throws(WitnessDiskError) -> WitnessReading {
         let store = try held().store
+        do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
+    }
+
+    /// Reads the newest configuration without holding the witness: a hint, since it may be written at any time.
+    public func peekConfiguration() async throws(WitnessDiskError) -> WitnessReading {
+        guard let store = medium?.store else { throw .notHolder(disk: label, holder: "nobody") }
         do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
     }
 

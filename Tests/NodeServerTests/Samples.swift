@@ -113,7 +113,7 @@ enum Samples {
     static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)
     private static let status: [any Described] = [
         report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
-        ForceQuorumRequest(reason: "n2 burnt down"), note,
+        ForceQuorumRequest(reason: "n2 burnt down"), SetWitnessRequest(witness: .share("/srv/witness"), force: true), corosyncFiles, note,
     ]
     private static let forming: [any Described] =
         [

@@ -27,11 +27,6 @@ struct BenchPrograms: Sendable {
     }
 
     private let folder: String
-    private init(writers: String, corosync: String, folder: String) {
-        self.writers = writers
-        self.corosync = corosync
-        self.folder = folder
-    }
 
     private static func compile(_ source: String, to program: String, with library: String) async throws {
         let said = try await hostCommand(["gcc", "-O2", "-o", program, source, library], seconds: 60)

@@ -10,34 +10,16 @@ struct ClusterSide: Sendable {
     var name: String { "apus \(ApusVersion.current)" }
 
     static func up(_ tools: LabTools, prefix: String, nodes: Int) async throws -> ClusterSide {
-        let lab = try await LabBuilder(
-            LabDescription(prefix: prefix, nodeCount: nodes), tools: tools, nodesAreFree: true
-        ).up()
+        let lab = try await LabBuilder(LabDescription(prefix: prefix, nodeCount: nodes), tools: tools, nodes: .unjoined).up()
+        try await lab.formCluster()
         let side = ClusterSide(lab: lab)
         do {
-            try await side.form()
             try await side.waitUntilWhole()
         } catch let error as APIError { throw BenchError("The cluster of lab \(prefix) was not formed: \(error.message)") }
         return side
     }
 
     func client(_ node: String) throws -> NodeClient { NodeClient(socketPath: try lab.node(node).apiSocket) }
-
-    private func form() async throws {
-        var tokens: [String] = []
-        for node in lab.nodes.dropFirst() {
-            tokens.append(try await client(node.name.rawValue).makeToken(TokenRequest()).token)
-        }
-        let first = try client("n1")
-        let change = try await first.createCluster(
-            CreateClusterRequest(name: ClusterName("bench"), nodes: lab.nodes.map(\.name), tokens: tokens, witness: .auto))
-        for try await change in try await first.followChange(change.id) {
-            guard let outcome = change.outcome else { continue }
-            guard outcome == .done else { throw BenchError("The cluster was not formed: \(change.message ?? "no reason given")") }
-            return
-        }
-        throw BenchError("Node n1 stopped telling how the forming of the cluster goes.")
-    }
 
     /// Returns when every node sees every other one, may change things, has its vote, and knows who holds the witness, if there is one.
     func waitUntilWhole(seconds: Int = 60) async throws {
@@ -79,7 +61,8 @@ struct ClusterSide: Sendable {
     /// - Throws: ``BenchError`` when it is memory: nothing is made durable there, so there is nothing to compare.
     func requireDisk() async throws {
         let path = try lab.node("n1").stateFolder
-        let kind = try await hostCommand(["stat", "-f", "-c", "%T", path], seconds: 5).output.trimmingCharacters(in: .whitespacesAndNewlines)
+        let said = try await hostCommand(["stat", "-f", "-c", "%T", path], seconds: 5).output
+        let kind = said.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !["tmpfs", "ramfs"].contains(kind) else {
             throw BenchError("\(path) lies in memory, where a sync costs nothing: what is measured there means nothing.")
         }

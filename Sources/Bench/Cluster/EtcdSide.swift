@@ -14,7 +14,7 @@ struct EtcdSide: Sendable {
         guard access("/usr/bin/etcd", X_OK) == 0, access("/usr/bin/etcdctl", X_OK) == 0 else {
             throw BenchError("etcd and etcdctl are missing; `make bench` installs them.")
         }
-        let lab = try await LabBuilder(LabDescription(prefix: prefix, nodeCount: 3), tools: tools, startsService: false).up()
+        let lab = try await LabBuilder(LabDescription(prefix: prefix, nodeCount: 3), tools: tools, nodes: .bare).up()
         let cluster = lab.nodes.map { "\($0.name)=\(url($0, 2380))" }.joined(separator: ",")
         let members = try lab.nodes.map { node in
             // Its log goes to a file: it says much.

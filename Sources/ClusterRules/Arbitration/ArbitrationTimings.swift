@@ -22,8 +22,8 @@ public struct ArbitrationTimings: Hashable, Sendable {
 
     public init(
         interval: Duration = .milliseconds(500), lease: Duration = .seconds(2), pollTimeout: Duration = .milliseconds(1_500),
-        silence: Duration = .seconds(4), ringAge: Duration = .milliseconds(1_800), ringAgePerNode: Duration = .milliseconds(100), holdLimit: Duration = .milliseconds(4_300),
-        unreadableLimit: Duration = .milliseconds(1_500)
+        silence: Duration = .seconds(4), ringAge: Duration = .milliseconds(1_800), ringAgePerNode: Duration = .milliseconds(100),
+        holdLimit: Duration = .milliseconds(4_300), unreadableLimit: Duration = .milliseconds(1_500)
     ) {
         self.interval = interval
         self.lease = lease

@@ -42,7 +42,10 @@ extension WitnessArbitration {
     ///
     /// With exactly half of the votes it does not: the other half could take the witness while members of this ring still count its vote.
     func mustRelease(_ now: Duration) -> Bool {
-        guard let ring else { return false }
+        guard let ring else {
+            // Its service lives, its Corosync does not: nobody can count the vote by it, and while it claims nobody else may take it.
+            return ringGoneSince.map { now - $0 >= ringAge } ?? false
+        }
         if mode == .maintenance { return isEnoughAlone(ring) || votes.isMajority(ring.members, withWitness: false) }
         return mode == .majority && !mayTake(ring) && now - ringSince >= ringAge && !isForced
     }

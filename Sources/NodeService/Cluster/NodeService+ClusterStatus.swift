@@ -48,6 +48,9 @@ extension NodeService: ClusterStatusOperations {
 
     private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {
         if let problem = standing.problem { return problem }
+        if standing.isCorosyncSilent {
+            return "Corosync on this node delivers nothing: it hangs, or the node is overloaded. Nothing starts until it does."
+        }
         if standing.log.isOpen, !standing.isRingDecided {
             return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts."
         }
@@ -83,7 +86,8 @@ extension NodeService: ClusterStatusOperations {
                 throw error(
                     .timeout,
                     "The witness is to go into maintenance, but still has its vote: the nodes that are here have no majority without it. "
-                        + "Do not take it away. Start the other nodes, or end this with `apus cluster quorum set --witness-maintenance off`.")
+                        + "Do not take it away. Start the other nodes, or end this with `apus cluster quorum set --witness-maintenance off`."
+                )
             }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { throw self.error(.timeout, "Waiting was cancelled.") }
         }

@@ -22,7 +22,7 @@ extension NodeService {
                 let view = await forming.engine.view
                 // Without an engine nothing is known of quorum, which is not for long the same as having it.
                 let facts = PartitionFacts(
-                    isVotequorumQuorate: view?.standing.isQuorate ?? false, isRingDecided: view?.standing.isRingDecided ?? false,
+                    isVotequorumQuorate: view?.standing.isQuorate ?? false, isRingDecided: view?.standing.isRingCertain ?? false,
                     isEpochOpen: view?.standing.isCurrent ?? false)
                 // Before anything is compared, its settings say nothing.
                 if let view, view.state.identity != nil { secondsUntilStop = view.state.quorum.secondsUntilStop }

@@ -222,6 +222,8 @@ actor SourceRunner {
 
     private func prepareDestination() async {
         await tools.hold.wait(at: "preparing")
+        // It may have ended meanwhile; the destination has been told so.
+        guard rules.phase == .preparing else { return }
         do {
             // Before anything else: a quick migration stops the guest as soon as the destination is ready, and until then the recorder must have
             // learned what the tap's count means.

@@ -134,8 +134,10 @@ public final class FileShareWitness: WitnessStore {
             try slots.check(content.position, on: self.path)
             guard slots.highestSequence < .max else { throw .damaged(self.path, "its sequence numbers are used up") }
             let header = WitnessSlotHeader(content, cluster: self.cluster, sequence: slots.highestSequence + 1)
-            let slot = term > top ? 0 : slots.older
             let folder = ShareFolder(path: self.path)
+            let present = Set(try folder.names())
+            let missing = (0..<2).first { !present.contains(Self.file(term: term, slot: $0)) }
+            let slot = missing ?? slots.older
             try folder.replace(Self.file(term: term, slot: slot), with: header.encoded(slot: slot) + content.payload)
             // Terms before are not needed any more once both slots are of this one.
             let names = try folder.names()

@@ -56,6 +56,12 @@ struct WitnessSlotHeader: Hashable, Sendable {
         payloadChecksum = content.payload.withUnsafeBytes { CRC32.checksum($0) }
     }
 
+    /// Whether both were written with the same configuration.
+    func hasContent(of other: WitnessSlotHeader) -> Bool {
+        position == other.position && committed == other.committed && payloadByteCount == other.payloadByteCount
+            && payloadChecksum == other.payloadChecksum
+    }
+
     /// - Parameter slot: Its index is part of the header, so that one written to a wrong place is not believed.
     func encoded(slot: Int) -> [UInt8] {
         var bytes = Self.magic
@@ -115,7 +121,8 @@ struct WitnessSlots: Sendable {
         let doubtful = slots.contains { slot in
             switch slot {
             case .whole: false
-            case .torn(let other): other.sequence > header.sequence
+            // When nothing happens both slots get the same content: then nothing newer is lost with one of them.
+            case .torn(let other): other.sequence > header.sequence && !other.hasContent(of: header)
             case .unreadable: true
             }
         }

@@ -131,7 +131,9 @@ struct StartCluster: NodeQuestion {
         Console.complain(Self.warning(before))
         if !yes {
             // A script that forgot about it must not do this by accident.
-            guard Console.canAsk else { throw CommandFailure(message: "Nothing was changed. Where nobody can be asked, confirm with --yes.") }
+            guard Console.canAsk else {
+                throw CommandFailure(message: "Nothing was changed. Where nobody can be asked, confirm with --yes.")
+            }
             guard Console.confirm("Go on without them?") else { throw CommandFailure(message: "Nothing was changed.") }
         }
         let report = try await client.forceQuorum(ForceQuorumRequest(reason: reason))

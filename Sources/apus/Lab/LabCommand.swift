@@ -16,8 +16,8 @@ struct LabCommand: AsyncParsableCommand {
               apus lab down
             """,
         subcommands: [
-            LabUp.self, LabDown.self, LabStatusCommand.self, LabExec.self, LabCut.self, LabRestore.self, LabKill.self, LabPowerOn.self,
-            LabLimit.self, LabPath.self,
+            LabUp.self, LabDown.self, LabStatusCommand.self, LabExec.self, LabCut.self, LabRestore.self, LabSplit.self,
+            LabJoin.self, LabKill.self, LabPowerOn.self, LabLimit.self, LabPath.self,
         ])
 }
 
@@ -157,7 +157,7 @@ struct LabStatusCommand: AsyncParsableCommand {
         rows = [["LUN", "PRODUCT", "SERIAL", "MIB", "FILE"]]
         rows += status.disks.map { [String($0.lun), $0.product, $0.serial, String($0.byteCount >> 20), $0.file] }
         printColumns(rows)
-        print("\nSAN \(status.sanIsRunning ? "on" : "OFF") at \(status.sanPortal), \(status.sanTarget)")
+        print("\nSAN \(status.sanIsRunning ? "on" : "OFF")\(status.sanIsCut ? ", CUT OFF," : "") at \(status.sanPortal), \(status.sanTarget)")
         print("Migration network: \(status.migrationLimit.map { "limited to \($0)" } ?? "not limited")")
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ClusterModel
 import Foundation
 import Lab
 
@@ -30,30 +31,82 @@ struct LabExec: AsyncParsableCommand {
 
 struct LabCut: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cut", abstract: "Pull a node's plug in one network.", discussion: "Example: apus lab cut n1 storage")
+        commandName: "cut", abstract: "Pull the plug of a node, or of the SAN, in one network.",
+        discussion: """
+            Examples:
+              apus lab cut n1 storage
+              apus lab cut san storage
+            """)
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "n1, n2, ...") var node: String
+    @Argument(help: "n1, n2, ... or san.") var node: String
     @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
     @Flag(help: "Keep the node's link up, but pass nothing, as a dead switch does.") var silent = false
 
+    func validate() throws { try checkPlug(of: node, in: network) }
+
     func run() async throws {
-        try await lab.open().node(node).cut(network, isSilent: silent)
+        let lab = try await lab.open()
+        if node == "san" {
+            try await lab.cutSAN(isSilent: silent)
+        } else {
+            try await lab.node(node).cut(network, isSilent: silent)
+        }
         print("\(node) is cut from the \(network.rawValue) network.")
     }
 }
 
 struct LabRestore: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "restore", abstract: "Plug a node in again.", discussion: "Example: apus lab restore n1 storage")
+        commandName: "restore", abstract: "Plug a node, or the SAN, in again.", discussion: "Example: apus lab restore n1 storage")
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "n1, n2, ...") var node: String
+    @Argument(help: "n1, n2, ... or san.") var node: String
+    @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
+
+    func validate() throws { try checkPlug(of: node, in: network) }
+
+    func run() async throws {
+        let lab = try await lab.open()
+        if node == "san" {
+            try await lab.restoreSAN()
+        } else {
+            try await lab.node(node).restore(network)
+        }
+        print("\(node) is back on the \(network.rawValue) network.")
+    }
+}
+
+private func checkPlug(of member: String, in network: LabNetwork) throws {
+    guard member != "san" || network == .storage else { throw ValidationError("The SAN has a plug in the storage network only.") }
+}
+
+struct LabSplit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "split", abstract: "Split a network into parts that do not reach each other.",
+        discussion: "Example: apus lab split cluster n1,n2 n3,n4      and later: apus lab join cluster")
+
+    @OptionGroup var lab: LabOptions
+    @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
+    @Argument(help: "The nodes of each part; nodes that are not named keep company with the first.", transform: parseNodeNames)
+    var parts: [[NodeName]]
+
+    func run() async throws {
+        try await lab.open().split(network, into: parts)
+        print("The \(network.rawValue) network is in \(parts.count) parts.")
+    }
+}
+
+struct LabJoin: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "join", abstract: "Make a network that was split one again.", discussion: "Example: apus lab join cluster")
+
+    @OptionGroup var lab: LabOptions
     @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
 
     func run() async throws {
-        try await lab.open().node(node).restore(network)
-        print("\(node) is back on the \(network.rawValue) network.")
+        try await lab.open().join(network)
+        print("The \(network.rawValue) network is one again.")
     }
 }
 
@@ -65,10 +118,11 @@ struct LabKill: AsyncParsableCommand {
               apus lab kill n1
               apus lab kill n1 --program corosync
               apus lab kill n1 --program apusd --signal STOP      and later: --signal CONT
+              apus lab kill san                                   its service; `apus lab power-on san` starts it again
             """)
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "n1, n2, ...") var node: String
+    @Argument(help: "n1, n2, ... or san.") var node: String
     @Option(help: ArgumentHelp("Only this program, for instance corosync or apusd.", valueName: "name")) var program: String?
     @Option(
         help: ArgumentHelp("With --program: what it gets instead of KILL, for instance STOP, CONT or TERM.", valueName: "signal"),
@@ -77,10 +131,17 @@ struct LabKill: AsyncParsableCommand {
 
     func validate() throws {
         if signal != nil, program == nil { throw ValidationError("--signal goes with --program.") }
+        if node == "san", program != nil { throw ValidationError("The SAN has one program only; leave --program out.") }
     }
 
     func run() async throws {
-        let node = try await lab.open().node(self.node)
+        let lab = try await lab.open()
+        if node == "san" {
+            try await lab.stopSAN()
+            print("The SAN's service has ended.")
+            return
+        }
+        let node = try lab.node(self.node)
         guard let program else {
             try await node.powerOff()
             print("\(node.name) is off.")
@@ -97,11 +158,16 @@ struct LabPowerOn: AsyncParsableCommand {
         commandName: "power-on", abstract: "Boot a node that was powered off.", discussion: "Example: apus lab power-on n1")
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "n1, n2, ...") var node: String
+    @Argument(help: "n1, n2, ... or san.") var node: String
     @Flag(help: "Do not wait until apusd answers.") var noWait = false
 
     func run() async throws {
         let lab = try await lab.open()
+        if node == "san" {
+            try await lab.startSAN()
+            print("The SAN is on.")
+            return
+        }
         let node = try lab.node(self.node)
         try await node.powerOn()
         if lab.startsService && !noWait { try await node.waitForService() }

@@ -213,6 +213,12 @@ struct ArbitrationWorld {
         return true
     }
 
+    /// The service takes Corosync for gone; then it hears again of the ring that there is.
+    mutating func silence(_ id: NodeID, for duration: Duration) {
+        deliver(.ringGone, to: id)
+        schedule(duration, .tell(id, life: lives[id, default: 0]))
+    }
+
     private mutating func deliver(_ input: ArbitrationInput, to id: NodeID) {
         guard let node = nodes[id] else { return }
         if node.pausedUntil > now {

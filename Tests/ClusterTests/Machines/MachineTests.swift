@@ -45,7 +45,7 @@ struct MachineTests {
         try await machine.bring(to: other(holder))
         try await winner.create(on: holder)
         _ = try await winner.client(holder).startMachine(winner.name)
-        _ = try await winner.settle()
+        try await winner.waitForGuest()
         let process = try machine.processes(on: other(holder))
         try await GuestWatch.during(winner) { winning in
             try await GuestWatch.during(machine) { losing in

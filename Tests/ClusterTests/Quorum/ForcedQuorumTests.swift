@@ -62,7 +62,9 @@ struct ForcedQuorumTests {
         #expect(forced.isOpen)
         #expect(forced.votesTotal == 1)
         #expect(forced.secondsUntilStop == known.secondsUntilStop)
-        #expect(forced.warnings.contains { $0.contains("Quorum was forced by an administrator at \(node)") })
+        _ = try await stage.wait(node, until: "warning of it") {
+            $0.warnings.contains { $0.contains("Quorum was forced by an administrator at \(node)") }
+        }
         let kept = try await stage.changeSecondsUntilStop(at: node, not: dropped)
 
         // The order still holds for the witness: it is taken as soon as it answers, and the other side has nothing left.

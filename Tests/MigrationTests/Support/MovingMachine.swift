@@ -15,6 +15,8 @@ struct MovingMachine: Sendable {
     let address: (v4: String, v6: String)
     var memoryMiB = 256
     var onCrash = CrashPolicy.restart
+    /// What is special about it.
+    var change: @Sendable (inout VMDefinition) -> Void = { _ in }
 
     /// - Parameter number: 1 to 99; makes its name and its addresses.
     init(lab: Lab, clients: [NodeName: NodeClient], number: Int, memoryMiB: Int = 256, onCrash: CrashPolicy = .restart) {
@@ -30,10 +32,12 @@ struct MovingMachine: Sendable {
 
     var definition: VMDefinition {
         get throws {
-            VMDefinition(
+            var definition = VMDefinition(
                 name: name, id: id, memoryMiB: memoryMiB, vcpus: 1, cpuModel: "Nehalem", machineType: "pc-q35-7.2", firmware: .bios,
                 disks: [VMDisk(name: "root", byteCount: 64 << 20)],
                 interfaces: [VMInterface(name: "net0", mac: try #require(MACAddress(mac)), bridge: "br0")], onCrash: onCrash)
+            change(&definition)
+            return definition
         }
     }
 

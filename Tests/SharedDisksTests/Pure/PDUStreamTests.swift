@@ -5,7 +5,9 @@ import Testing
 
 /// What of a target's bytes may go on to libiscsi, and what must wait.
 struct PDUStreamTests {
-    private static func pdu(_ opcode: UInt8, data: Int = 0, extra: UInt8 = 0, initiatorTag: UInt32 = 7, targetTag: UInt32 = .max) -> [UInt8] {
+    private static func pdu(
+        _ opcode: UInt8, data: Int = 0, extra: UInt8 = 0, initiatorTag: UInt32 = 7, targetTag: UInt32 = .max
+    ) -> [UInt8] {
         var header = [opcode, 0x80, 0, 0, extra, UInt8(data >> 16 & 0xff), UInt8(data >> 8 & 0xff), UInt8(data & 0xff)]
         header += [UInt8](repeating: 0, count: 8) + [UInt8](bigEndian: initiatorTag) + [UInt8](bigEndian: targetTag)
         header += [UInt8](repeating: 0, count: 24)

@@ -159,17 +159,14 @@ struct GuestMachine: Sendable {
 
     // MARK: Its disk
 
-    /// Reads the guest's journal on the SAN at one moment, once it has this many boots.
-    func journal(boots: Int = 1) async throws -> JournalReport {
-        var report = try await readJournal()
-        _ = try await eventually(within: 30, every: 300) {
-            report = try await readJournal()
-            return report.boots >= boots
-        }
-        return report
+    /// Waits until its guest has booted: on a machine with much else to do that takes a minute.
+    func waitForGuest() async throws {
+        let writes = try await eventually(within: 120, every: 500) { try await journal().records > 0 }
+        if !writes { throw Unexpected("Its guest does not write. \(await story())") }
     }
 
-    private func readJournal() async throws -> JournalReport {
+    /// Reads the guest's journal on the SAN at one moment.
+    func journal() async throws -> JournalReport {
         let client = try client(ClusterStage.n1)
         let extent = try #require(try await client.machine(name).machine.extents["root"])
         let lun = try #require(try await client.disks().first { $0.id == extent.disk }?.lun)

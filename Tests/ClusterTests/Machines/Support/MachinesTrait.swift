@@ -10,7 +10,8 @@ struct MachinesTrait: SuiteTrait, TestScoping {
     static func get() throws -> GuestMachine { try #require(machine, "This test runs without its lab.") }
 
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        let prefix = Self.prefix
+        try await LabPrefix.takeDownOrphans()
+        let prefix = LabPrefix.own
         do {
             let stage = try await ClusterStage.build(prefix: prefix)
             try await stage.settle()
@@ -18,6 +19,7 @@ struct MachinesTrait: SuiteTrait, TestScoping {
             let machine = GuestMachine(stage, number: 1)
             try await machine.create()
             _ = try await machine.client(ClusterStage.n1).startMachine(machine.name)
+            try await machine.waitForGuest()
             try await Self.$machine.withValue(machine) { try await function() }
             await stage.close()
         } catch {
@@ -26,17 +28,6 @@ struct MachinesTrait: SuiteTrait, TestScoping {
         }
         try await LabBuilder.down(prefix: prefix)
     }
-
-    /// Named after the process, so that runs do not meet: five letters hold every process number (proc(5), pid_max).
-    private static let prefix: String = {
-        var rest = Int(getpid())
-        var letters = ""
-        for _ in 0..<5 {
-            letters = String(UnicodeScalar(UInt8(ascii: "a") + UInt8(rest % 26))) + letters
-            rest /= 26
-        }
-        return "m" + letters
-    }()
 }
 
 extension Trait where Self == MachinesTrait {
