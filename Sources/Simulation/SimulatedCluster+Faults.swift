@@ -356,7 +356,8 @@ extension SimulatedCluster {
         reform([Array(nodes.indices)])
         // A disk that still has the vote is plugged in again.
         let newest = nodes.max { ($0.disk.image?.position ?? ReplicaPosition()).isBehind($1.disk.image?.position ?? ReplicaPosition()) }
-        if let retired = retiredWitness, newest?.disk.image?.tables.contains(where: { $0.witness > 0 && $0.witnessID == retired.id }) == true {
+        let tables = newest?.disk.image?.tables ?? []
+        if let retired = retiredWitness, tables.contains(where: { $0.witness > 0 && $0.witnessID == retired.id }) {
             if let holder = witness?.holder { nodes[place(of: holder)].inbox.add(.event(.witnessLost)) }
             witness = retired
         }

@@ -27,6 +27,7 @@ public enum ScenarioAct: Hashable, Sendable {
 extension ScenarioWorld {
     public mutating func perform(_ act: ScenarioAct) {
         tell("-- \(act)")
+        defer { feelLinks() }
         switch act {
         case .powerOff(let id):
             nodes[id]?.losePower()

@@ -28,6 +28,7 @@ public struct ScenarioWorld: Sendable {
     /// Nodes in different groups do not hear each other.
     var groups: [NodeID: Int] = [:]
     var cutPairs: [Set<NodeID>] = []
+    private var reach: [NodeID: Set<NodeID>] = [:]
     var hasWitness: Bool
     var isWitnessReachable = true
     var witnessReplica = ScenarioReplica()
@@ -93,11 +94,13 @@ public struct ScenarioWorld: Sendable {
         if hasWitness { witnessReplica = replica }
         // The nodes know each other when the story begins.
         for id in ids { nodes[id]?.ring = Set(ids) }
+        feelLinks()
     }
 
     /// One tick.
     public mutating func step() {
         now += Timing.tick
+        if !cutPairs.isEmpty { feelLinks() }
         formRings()
         for ring in rings() { decide(ring) }
         for ring in rings() where isOpen(ring) { coordinate(ring) }
@@ -119,13 +122,21 @@ public struct ScenarioWorld: Sendable {
     }
     func isOpen(_ ring: Set<NodeID>) -> Bool { isWhole(ring) && ring.allSatisfy { nodes[$0]?.isOpen == true } }
 
-    func connected(to id: NodeID) -> Set<NodeID> {
-        let heard = Set(nodes.values.filter { $0.isServing && groups[$0.id] == groups[id] }.map(\.id))
-        guard !cutPairs.isEmpty, heard.contains(id) else { return heard }
+    /// Who hears whom and serves: as of the last ``feelLinks()``.
+    func connected(to id: NodeID) -> Set<NodeID> { reach[id] ?? [] }
+
+    /// To be called after every change of the links and of who serves.
+    mutating func feelLinks() {
+        reach = [:]
+        for id in nodes.keys { reach[id] = heard(by: id) }
+    }
+    private func heard(by id: NodeID) -> Set<NodeID> {
+        let hearing = Set(nodes.values.filter { $0.isServing && groups[$0.id] == groups[id] }.map(\.id))
+        guard !cutPairs.isEmpty, hearing.contains(id) else { return hearing }
         // All members of a ring hear each other. Who finds together first is a matter of chance; here it alternates.
         var rings: [Set<NodeID>] = []
         let isTurned = Int(now / Timing.uneasiness).isMultiple(of: 2)
-        for node in isTurned ? heard.sorted() : heard.sorted().reversed() {
+        for node in isTurned ? hearing.sorted() : hearing.sorted().reversed() {
             let fits = rings.firstIndex { ring in ring.allSatisfy { !cutPairs.contains([$0, node]) } }
             if let fits { rings[fits].insert(node) } else { rings.append([node]) }
         }
