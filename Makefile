@@ -5,7 +5,7 @@ SOURCES = Package.swift Sources Tests
 PREFIX ?= lab
 NODES ?= 2
 
-.PHONY: help setup build check format test test-faults simulate demo lab lab-down bench
+.PHONY: help setup build check format test simulate demo lab lab-down bench
 
 help:
 	@echo "make setup    install Debian packages and the system user that are missing (root)"
@@ -13,11 +13,10 @@ help:
 	@echo "make check    format, warnings, tests: what continuous integration runs"
 	@echo "make format   bring all sources into shape"
 	@echo "make test     setup, build, unit and integration tests (root)"
-	@echo "make test-faults  kill, cut and stop everything in every phase of a migration; 8 minutes (root)"
-	@echo "make simulate replay the rules against faults: SEED=42 for one seed, SEEDS=1000 for a batch from SEED, STEPS=5000"
+	@echo "make simulate replay the rules against faults: SEED=42 for one seed, SEEDS=1000 for a batch from SEED, STEPS=5000, STORM=log or cluster"
 	@echo "make demo     a machine boots from the SAN and moves twice; KEEP=1 leaves the lab up"
 	@echo "make lab      start a lab of NODES=$(NODES) nodes, PREFIX=$(PREFIX); \`apus lab down\` ends it"
-	@echo "make bench    compare with virsh; ONLY=name for one of them, RUNS=5"
+	@echo "make bench    compare with virsh and etcd; ONLY=name for one of them, RUNS=5"
 
 setup:
 	@Lab/setup.sh
@@ -37,13 +36,9 @@ test: setup
 	$(SWIFT) build --build-tests
 	Lab/test.sh
 
-test-faults: setup
-	$(SWIFT) build --build-tests
-	APUS_FAULTS=1 Lab/test.sh MigrationTests
-
 simulate:
 	$(SWIFT) build -c release --product apus-simulate
-	.build/release/apus-simulate --seed $(or $(SEED),0) --seeds $(or $(SEEDS),$(if $(SEED),1,200)) --steps $(or $(STEPS),5000)
+	.build/release/apus-simulate --storm $(or $(STORM),both) --seed $(or $(SEED),0) --seeds $(or $(SEEDS),$(if $(SEED),1,200)) --steps $(or $(STEPS),5000)
 
 demo: build
 	KEEP=$(KEEP) Lab/demo.sh

@@ -50,10 +50,13 @@ let package = Package(
         // Values, and rules over them: no clock, no randomness, no I/O.
         .target(name: "ClusterModel", swiftSettings: strict),
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
-        .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
+        .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules", "SeededRandom"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "ClusterAPI", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
         .target(name: "Validation", dependencies: ["ClusterModel"], swiftSettings: strict),
+
+        // Chance that replays: for the simulation, and for tests that draw their cases from a seed.
+        .target(name: "SeededRandom", swiftSettings: strict),
 
         // C, each imported by exactly one target.
         // No pkgConfig: Corosync's asks for -pthread by way of libqb, which SwiftPM refuses with a warning.
@@ -130,12 +133,15 @@ let package = Package(
 
         // The data centre on one machine.
         .target(
-            name: "Lab", dependencies: ["ClusterModel", "NodeIdentity", subprocess],
+            name: "Lab", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", subprocess],
             swiftSettings: strict),
 
         // Entry points.
         .executableTarget(
-            name: "apus", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "Validation", "VMDefinitions", argumentParser],
+            name: "apus",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "Lab", "NodeClient", "Validation", "ValidationReport", "VMDefinitions", argumentParser,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "apusd",
@@ -156,14 +162,15 @@ let package = Package(
             name: "CorosyncTests", dependencies: ["ClusterModel", "Corosync", "CorosyncProbe", subprocess], swiftSettings: strict),
         .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles"], swiftSettings: strict),
         .testTarget(name: "ClusterModelTests", dependencies: ["ClusterModel"], swiftSettings: strict),
-        .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules"], swiftSettings: strict),
-        .testTarget(name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "Simulation"], swiftSettings: strict),
-        .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules"], swiftSettings: strict),
+        .testTarget(name: "ClusterRulesTests", dependencies: ["ClusterModel", "ClusterRules", "SeededRandom"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["ClusterModel", "ClusterRules", "SeededRandom", "Simulation"], swiftSettings: strict),
+        .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "ValidationTests", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
         .testTarget(
             name: "ValidationReportTests", dependencies: ["ClusterModel", "Validation", "ValidationReport"], swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
-        .testTarget(name: "SCSITests", dependencies: ["SCSI"], swiftSettings: strict),
+        .testTarget(name: "SCSITests", dependencies: ["SCSI", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "SharedDisksTests",
             dependencies: [
@@ -171,9 +178,10 @@ let package = Package(
             ], swiftSettings: strict),
         // A process of its own, to be killed and traced by the tests.
         .executableTarget(
-            name: "StoreWriter", dependencies: ["ClusterModel", "ClusterStore"], path: "Tests/StoreWriter", swiftSettings: strict),
+            name: "StoreWriter", dependencies: ["ClusterModel", "ClusterStore", "SeededRandom"], path: "Tests/StoreWriter",
+            swiftSettings: strict),
         .testTarget(
-            name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "StoreWriter", grdb, subprocess],
+            name: "ClusterStoreTests", dependencies: ["ClusterModel", "ClusterStore", "SeededRandom", "StoreWriter", grdb, subprocess],
             swiftSettings: strict),
         .testTarget(name: "VMDefinitionsTests", dependencies: ["ClusterModel", "VMDefinitions"], swiftSettings: strict),
         .testTarget(name: "QEMUTests", dependencies: ["ClusterModel", "QEMU", "QMP", subprocess], swiftSettings: strict),
@@ -193,7 +201,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient"], swiftSettings: strict),
+            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging],
+            swiftSettings: strict),
         .testTarget(
             name: "MigrationTests",
             dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging, subprocess], swiftSettings: strict),

@@ -41,7 +41,7 @@ value() { grep -o "\"$2\" *: *[-0-9.]*" "$1" | head -1 | sed 's/.*: *//' | grep 
 round() { if [ "$1" = - ]; then echo -; else printf '%.0f' "$1"; fi; }
 
 say "1. A data centre: two nodes, a SAN with three disks, four networks, a client"
-timeout 120 "$apus" lab up --prefix $prefix --nodes 2
+timeout 120 "$apus" lab up --prefix $prefix --nodes 2 --static
 APUS_SOCKET=$("$apus" lab path --prefix $prefix n1); export APUS_SOCKET
 "$apus" node list
 

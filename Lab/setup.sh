@@ -15,7 +15,7 @@ packages=(
 )
 case ${1:-} in
   '') ;;
-  bench) packages+=(libvirt-daemon-system libvirt-clients) ;;
+  bench) packages+=(libvirt-daemon-system libvirt-clients etcd-server etcd-client) ;;
   *) echo "make setup: \"$1\" is not known; the only word is bench" >&2; exit 64 ;;
 esac
 die() { echo "make setup: $*" >&2; exit 1; }
@@ -48,6 +48,11 @@ if [ ${#missing[@]} != 0 ] || [ $lists = 0 ]; then
   if [[ " ${missing[*]} " == *" corosync "* ]]; then
     if [ -d /run/systemd/system ]; then systemctl -q disable --now corosync || die "cannot stop the host's own corosync"
     elif [ -x /etc/init.d/corosync ]; then timeout 30 /etc/init.d/corosync stop >"$log" 2>&1 || die "cannot stop the host's own corosync: $(tail -3 "$log")"; fi
+  fi
+  # And an etcd, which would take the place and the time of the lab's.
+  if [[ " ${missing[*]} " == *" etcd-server "* ]]; then
+    if [ -d /run/systemd/system ]; then systemctl -q disable --now etcd || die "cannot stop the host's own etcd"
+    elif [ -x /etc/init.d/etcd ]; then timeout 30 /etc/init.d/etcd stop >"$log" 2>&1 || die "cannot stop the host's own etcd: $(tail -3 "$log")"; fi
   fi
   # Debian starts a tgtd of its own where there is systemd; the lab runs its own, and two must not share the default port.
   if [ -d /run/systemd/system ] && [[ " ${missing[*]} " == *" tgt "* ]]; then systemctl -q disable --now tgt || :; fi

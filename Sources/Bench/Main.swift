@@ -1,8 +1,6 @@
 import ArgumentParser
-import ClusterModel
 import Foundation
 import Lab
-import NodeClient
 import Synchronization
 
 /// `apus-bench`: how Apus compares, measured side by side on this machine.
@@ -12,9 +10,9 @@ struct Main: AsyncParsableCommand {
         commandName: "apus-bench",
         abstract: "Measure Apus and what one would use instead, in turn, in labs on this machine.",
         discussion: """
-            Needs root, and libvirt for what is compared with virsh; `make bench` installs it. Builds two labs, prints a table and \
+            Needs root, and libvirt and etcd for what is compared with them; `make bench` installs them. Builds labs, prints a table and \
             writes the rows as JSON. Nothing of the labs is left, however it ends. Example:
-              apus-bench --only live-idle-512M --runs 7
+              apus-bench --only live-idle-512M --only commit-1k --runs 7
             """)
 
     @Option(help: ArgumentHelp("Only this: \(Benchmark.names).", valueName: "name"))
@@ -47,35 +45,39 @@ struct Main: AsyncParsableCommand {
     }
 
     private static func removeLabs() async throws {
-        for prefix in [ApusSide.prefix, VirshSide.prefix] { try await LabBuilder.down(prefix: prefix) }
+        for prefix in Stage.prefixes { try await LabBuilder.down(prefix: prefix) }
     }
 
     /// - Returns: Whether everything could be measured; not whether the goals were met, which the table tells.
     private func measure(_ wanted: [Benchmark]) async throws -> Bool {
-        let tools = try LabTools.find()
-        // Of a run that was killed.
-        try await Self.removeLabs()
-        say("building the labs")
-        let apus = try await ApusSide.up(tools)
-        let virsh = wanted.contains(where: \.needsVirsh) ? try await VirshSide.up(tools) : nil
-        let bench = Bench(apus: apus, virsh: virsh, runs: runs, progress: { say($0) })
-        guard let facts = try await apus.client("n1").nodes().compactMap(\.facts).first else { throw BenchError("No node answers.") }
-        let machine = Machine(acceleration: facts.acceleration.rawValue.uppercased(), qemuVersion: facts.qemuVersion)
-
+        let settings = StageSettings(tools: try LabTools.find(), runs: runs, progress: { say($0) })
         var report = Report(rows: [])
-        var failures = 0
-        for benchmark in wanted {
+        var failed: [Benchmark] = []
+        var machine = Machine()
+        for stage in Stage.allCases {
+            let part = wanted.filter { $0.stage == stage }
+            guard !part.isEmpty else { continue }
+            // Of the stage before, or of a run that was killed.
+            try await Self.removeLabs()
+            if stage != .rules { say("building labs") }
             do {
-                report.rows += try await bench.rows(of: benchmark)
+                try await stage.run(
+                    part, settings, note: { machine.notes.append($0) },
+                    measure: { benchmark, rows in
+                        do { report.rows += try await rows() } catch  where !Task.isCancelled {
+                            failed.append(benchmark)
+                            say("\(benchmark.rawValue) failed: \(error)")
+                        }
+                    })
             } catch  where !Task.isCancelled {
-                failures += 1
-                say("\(benchmark.rawValue) failed: \(error)")
+                failed += part
+                say("\(part.map(\.rawValue).joined(separator: ", ")) failed: \(error)")
             }
         }
-        let path = output ?? (tools.scripts as NSString).deletingLastPathComponent + "/Bench/results.json"
+        let path = output ?? (settings.tools.scripts as NSString).deletingLastPathComponent + "/Bench/results.json"
         try report.write(to: path)
         print("\n\(machine.line)\n\n\(report.table)\n\nThe rows are in \(path).")
-        return failures == 0
+        return failed.isEmpty
     }
 }
 

@@ -24,7 +24,7 @@ public struct ClusterFolder: Hashable, Sendable {
     public var corosyncKey: String { path + "/corosync-key" }
     /// What corosync.conf is to say at the first start.
     public var corosyncConfiguration: String { path + "/corosync.conf" }
-    /// The replica that the node begins with, the JSON form of a ``ReplicaImage``.
+    /// The replica that the node begins with, the JSON form of a ``ReplicaImage``; empty once it has begun.
     public var initialImage: String { path + "/initial-image.json" }
     /// The folder of the replicated configuration's database.
     public var store: String { path + "/store" }
@@ -71,6 +71,10 @@ public struct ClusterFolder: Hashable, Sendable {
         guard FolderStep.exists(path) else { return nil }
         return try read(MemberRecord.self, Self.record)
     }
+
+    /// Takes ``initialImage`` away once the replica has it. A node whose database vanishes as a whole must not begin once more with what the
+    /// cluster was founded with: it would count although it forgot what it acknowledged since.
+    public func spendInitialImage() throws(FolderError) { try FolderStep.write(Data(), to: initialImage) }
 
     /// Keeps the list of nodes for the next start, when the replicated configuration is not open yet.
     public func keep(_ member: MemberRecord) throws {

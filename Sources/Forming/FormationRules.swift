@@ -34,7 +34,8 @@ public enum FormationRules {
         let offers = answers.map(\.offer)
         var witness = Witness.none
         do throws(Refused) {
-            witness = try chosenWitness(offers, choice, force)
+            witness = try self.witness(
+                seenBy: offers.map { DiskView(node: $0.node, disks: $0.disks, problem: $0.diskProblem) }, choice: choice, force: force)
         } catch { reasons += error.reasons }
         guard reasons.isEmpty else { throw Refused(reasons) }
         return witness
@@ -121,7 +122,25 @@ public enum FormationRules {
 
     // MARK: The witness
 
-    private static func chosenWitness(_ offers: [JoinOffer], _ choice: WitnessChoice, _ force: Bool) throws(Refused) -> Witness {
+    /// The shared disks that a node sees.
+    public struct DiskView: Hashable, Sendable {
+        public var node: NodeName
+        public var disks: [SharedDiskStatus]
+        /// Why it sees none, if asking for them failed.
+        public var problem: String?
+        public init(node: NodeName, disks: [SharedDiskStatus], problem: String? = nil) {
+            self.node = node
+            self.disks = disks
+            self.problem = problem
+        }
+    }
+
+    /// - Parameters:
+    ///   - offers: Of every node.
+    ///   - current: The witness that the cluster has: `auto` keeps one that will do.
+    public static func witness(
+        seenBy offers: [DiskView], choice: WitnessChoice, force: Bool, current: Witness = .none
+    ) throws(Refused) -> Witness {
         switch choice {
         case .none: return .none
         case .share(let path): return .fileShare(path: path)
@@ -132,11 +151,12 @@ public enum FormationRules {
         case .auto:
             // An odd number decides by itself; a witness would make it even.
             guard offers.count % 2 == 0, let first = offers.first else { return .none }
+            if case .disk = current { return current }
             let common = first.disks.sorted { ($0.lun, $0.id) < ($1.lun, $1.id) }.first { disk in
                 offers.allSatisfy { offer in offer.disks.contains { $0.id == disk.id } }
             }
             guard let common else {
-                let problems = offers.compactMap { offer in offer.diskProblem.map { "\(offer.node): \($0)" } }
+                let problems = offers.compactMap { offer in offer.problem.map { "\(offer.node): \($0)" } }
                 throw Refused([
                     "\(offers.count) nodes need a witness to break a tie, and there is no shared disk that all of them see. "
                         + "Give them a LUN of 64 MiB or more, name a file share with --witness share:/PATH, or accept with --witness none that "
@@ -149,7 +169,7 @@ public enum FormationRules {
         }
     }
 
-    private static func seenByAll(_ id: DiskID, _ offers: [JoinOffer]) throws(Refused) -> SharedDiskStatus {
+    private static func seenByAll(_ id: DiskID, _ offers: [DiskView]) throws(Refused) -> SharedDiskStatus {
         let blind = offers.filter { offer in !offer.disks.contains { $0.id == id } }.map(\.node.rawValue)
         guard blind.isEmpty, let disk = offers.first?.disks.first(where: { $0.id == id }) else {
             throw Refused([

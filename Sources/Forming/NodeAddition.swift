@@ -80,7 +80,7 @@ public struct NodeAddition: Sendable {
             clusterID: member.clusterID, cluster: member.cluster, node: offer.node, nodeID: id,
             nodes: after.nodes.values.sorted { $0.id < $1.id }.map(\.address), api: .init(credentials.api),
             stream: .init(credentials.stream),
-            corosyncKey: try corosyncKey(), corosyncConfiguration: try engine.corosyncConfiguration(of: after), image: Data())
+            corosyncKey: try corosyncKey(after), corosyncConfiguration: try engine.corosyncConfiguration(of: after), image: Data())
         try await candidate.deliver(bundle, session: offer.session)
         try await candidate.activate(session: offer.session)
         await report("\(offer.node): is a member, catching up")
@@ -100,8 +100,9 @@ public struct NodeAddition: Sendable {
         }
     }
 
-    private func corosyncKey() throws(APIError) -> Data {
-        // The node's own folder: the key is the same on all members, and it is not in the configuration, which is larger than it is secret.
+    private func corosyncKey(_ state: ClusterState) throws(APIError) -> Data {
+        if let key = state.corosyncKey, let bytes = Data(base64Encoded: key.exposed) { return bytes }
+        // It is still the one that all members got when they joined.
         do { return try Data(contentsOf: URL(filePath: candidate.clusterFolder + "/corosync-key")) } catch {
             throw APIError(.failed, "The key of Corosync cannot be read: \(error.localizedDescription)")
         }

@@ -6,6 +6,8 @@ import SCSI
 final class SessionLoop {
     let mailbox: SessionMailbox
     private let context: OpaquePointer
+    /// nil until the login has succeeded.
+    private var wire: SessionWire?
     private let target: ISCSITarget
     private let silenceLimit: Duration
     /// With libiscsi, or answered by a limit and still with libiscsi.
@@ -93,7 +95,8 @@ final class SessionLoop {
         guard ciscsi_discard_on_close(iscsi_get_fd(context)) == 0 else {
             return .loginFailed(target, reason: "the socket does not take SO_LINGER")
         }
-        return nil
+        wire = SessionWire(context: context)
+        return wire == nil ? .noResources("file descriptors") : nil
     }
 
     // MARK: Service
@@ -121,17 +124,18 @@ final class SessionLoop {
         // libiscsi has no timers of its own; neither limit nor sign of life waits longer than this tick.
         let wait = min(max(deadline - .now, .zero), .milliseconds(500))
         let milliseconds = Int32(wait.components.attoseconds / 1_000_000_000_000_000) + 1
-        let socket = iscsi_get_fd(context)
-        let events = Int16(truncatingIfNeeded: iscsi_which_events(context))
-        var descriptors = [
-            pollfd(fd: socket, events: events | ciscsi_peer_closed, revents: 0),
-            pollfd(fd: mailbox.wakeDescriptor, events: Int16(POLLIN), revents: 0),
-        ]
+        let bare = pollfd(
+            fd: iscsi_get_fd(context), events: Int16(truncatingIfNeeded: iscsi_which_events(context)) | ciscsi_peer_closed, revents: 0)
+        var descriptors = [wire?.interest ?? bare, pollfd(fd: mailbox.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
         guard poll(&descriptors, 2, milliseconds) >= 0 || errno == EINTR else {
             loss = "poll failed: \(String(cString: strerror(errno)))"
             return
         }
         if descriptors[1].revents != 0 { mailbox.drainWakeups() }
+        if let wire {
+            if let end = wire.exchange() { loss = loss ?? end }
+            return
+        }
         let happened = descriptors[0].revents
         if iscsi_service(context, Int32(happened & ~ciscsi_peer_closed)) < 0 { loss = loss ?? lastError }
         // What had come before the end was read just now.
@@ -250,7 +254,7 @@ final class SessionLoop {
 
     var lastError: String { Self.errorText(of: context) }
 
-    private static func errorText(of context: OpaquePointer?) -> String {
+    static func errorText(of context: OpaquePointer?) -> String {
         guard let context, let text = iscsi_get_error(context) else { return "the connection broke" }
         let trimmed = String(cString: text).trimmingCharacters(in: .whitespacesAndNewlines.union(CharacterSet(charactersIn: ".")))
         return trimmed.isEmpty ? "the connection broke" : trimmed
@@ -280,6 +284,7 @@ final class SessionLoop {
         // Calls back for what is in flight; the objects stay until it is done.
         let inFlight = sent
         iscsi_destroy_context(context)
+        wire?.close()
         for pending in inFlight.values { pending.fail(.transportLost, reason) }
         sent = [:]
         held = []

@@ -21,7 +21,7 @@ public struct Lab: Sendable {
 
     public var description: LabDescription { record.description }
     /// Whether each node runs `apusd`.
-    public var startsService: Bool { record.startsService }
+    public var startsService: Bool { record.nodes.startsService }
     public var tools: LabTools { record.tools }
     public var nodes: [LabNode] { description.nodes.map { LabNode(lab: self, name: $0) } }
     public var san: LabMember { LabMember(keeper: keeper(.san)) }

@@ -5,21 +5,16 @@ import Foundation
 public struct LabBuilder: Sendable {
     private let description: LabDescription
     private let tools: LabTools
-    private let startsService: Bool
-    private let nodesAreFree: Bool
+    private let nodes: LabNodes
     private let serviceSeconds: Int
 
     /// - Parameters:
-    ///   - startsService: Whether every node runs `apusd`; without it the nodes are bare hosts.
-    ///   - nodesAreFree: Nodes belong to no cluster at first, as on new hosts; without it each has the list of all in its node.yaml.
+    ///   - nodes: What the nodes are at first. Those that belong to no cluster become one by ``Lab/formCluster(witness:progress:)``.
     ///   - serviceSeconds: How long `apusd` may take to answer.
-    public init(
-        _ description: LabDescription, tools: LabTools, startsService: Bool = true, nodesAreFree: Bool = false, serviceSeconds: Int = 30
-    ) {
+    public init(_ description: LabDescription, tools: LabTools, nodes: LabNodes, serviceSeconds: Int = 30) {
         self.description = description
         self.tools = tools
-        self.startsService = startsService
-        self.nodesAreFree = nodesAreFree
+        self.nodes = nodes
         self.serviceSeconds = serviceSeconds
     }
 
@@ -31,11 +26,11 @@ public struct LabBuilder: Sendable {
         for program in ["ip", "bridge", "tc", "nsenter", "unshare", "setsid", "tgtd", "tgtadm"] where !Self.isInstalled(program) {
             throw .refused("The program \(program) is missing; `make setup` installs what the lab needs.")
         }
-        guard !startsService || access(tools.apusd, X_OK) == 0 else {
+        guard !nodes.startsService || access(tools.apusd, X_OK) == 0 else {
             throw .file(path: tools.apusd, reason: "is no program; build apusd, or name it with --apusd")
         }
         let lab = try await lockedBuild(progress)
-        if startsService {
+        if nodes.startsService {
             for node in lab.nodes {
                 try await node.waitForService(seconds: serviceSeconds)
                 progress("\(node.name): apusd answers")
@@ -73,8 +68,7 @@ public struct LabBuilder: Sendable {
     private func build(in folder: LabFolder, _ progress: @Sendable (String) -> Void) async throws(LabError) -> Lab {
         try Files.makeFolder(folder.path)
         var record = LabRecord(
-            description: description, tools: tools, credentials: .random(), startsService: startsService, nodesAreFree: nodesAreFree,
-            isComplete: false)
+            description: description, tools: tools, credentials: .random(), nodes: nodes, isComplete: false)
         try record.write(to: folder)
         var lab = Lab(folder: folder, groups: try await ControlGroups.open(folder: folder), record: record)
 

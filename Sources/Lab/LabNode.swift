@@ -49,12 +49,13 @@ public struct LabNode: Sendable {
     public func powerOn() async throws(LabError) {
         let lock = try await LabLock.hold(prefix: lab.folder.prefix)
         guard !isRunning else { throw .refused("\(name) is running.") }
-        // The limit may have been changed since this value was made.
-        try await boot(limit: try LabRecord.read(lab.folder).description.migrationLimit)
+        // The limit and the parts of the networks may have been changed since this value was made.
+        let record = try LabRecord.read(lab.folder)
+        try await boot(limit: record.description.migrationLimit, splits: record.splits)
         _ = consume lock
     }
 
-    func boot(limit: BitRate?) async throws(LabError) {
+    func boot(limit: BitRate?, splits: [LabNetwork: [[NodeName]]] = [:]) async throws(LabError) {
         let run = lab.folder.run(name)
         do {
             for file in try FileManager.default.contentsOfDirectory(atPath: run) where file != "apusd.log" {
@@ -66,8 +67,9 @@ public struct LabNode: Sendable {
         try await keeper.start()
         try await NodeMounts.mount(keeper, in: lab.folder)
         try await lab.networks.disconnect(.node(name))
-        try await lab.networks.connect(keeper, number: number, limit: limit)
-        if lab.record.startsService { try await startService() }
+        let parts = splits.compactMapValues { parts in parts.firstIndex { $0.contains(name) } }
+        try await lab.networks.connect(keeper, number: number, limit: limit, parts: parts)
+        if lab.startsService { try await startService() }
     }
 
     /// Runs `apusd` again whenever it ends, as systemd does with `Restart=always`. What it started stays when it dies.

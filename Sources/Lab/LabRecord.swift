@@ -6,10 +6,9 @@ struct LabRecord: Hashable, Sendable, Codable {
     var description: LabDescription
     var tools: LabTools
     var credentials: SANCredentials
-    /// Whether each node runs `apusd`.
-    var startsService: Bool
-    /// Whether the nodes belong to no cluster at first; otherwise each has the list of all in its node.yaml.
-    var nodesAreFree: Bool
+    var nodes: LabNodes
+    /// Networks that are in parts, each with the nodes that are on a switch of their own.
+    var splits: [LabNetwork: [[NodeName]]] = [:]
     /// False while it is being built.
     var isComplete: Bool
 

@@ -7,6 +7,8 @@ public struct LabStatus: Hashable, Sendable, Codable {
     public var migrationLimit: BitRate?
     public var nodes: [Node]
     public var sanIsRunning: Bool
+    /// Its plug is pulled.
+    public var sanIsCut: Bool
     public var sanPortal: String
     public var sanTarget: String
     public var disks: [Disk]
@@ -56,6 +58,7 @@ extension Lab {
         }
         return LabStatus(
             prefix: folder.prefix, migrationLimit: description.migrationLimit, nodes: rows,
-            sanIsRunning: !san.processes(named: "tgtd").isEmpty, sanPortal: SAN.portal, sanTarget: sanTarget, disks: disks)
+            sanIsRunning: !san.processes(named: "tgtd").isEmpty, sanIsCut: cuts.contains(Networks.port(.san, .storage)),
+            sanPortal: SAN.portal, sanTarget: sanTarget, disks: disks)
     }
 }

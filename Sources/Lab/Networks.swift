@@ -27,7 +27,11 @@ struct Networks: Sendable {
     }
 
     /// Plugs a member into its networks and gives it its addresses.
-    func connect(_ keeper: Keeper, number: Int?, limit: BitRate?) async throws(LabError) {
+    ///
+    /// - Parameter parts: The part of each network that it belongs to, where that is not the first.
+    func connect(
+        _ keeper: Keeper, number: Int?, limit: BitRate?, parts: [LabNetwork: Int] = [:]
+    ) async throws(LabError) {
         let member = keeper.member
         let process = try keeper.process()
         let networks = Self.networks(of: member)
@@ -36,7 +40,7 @@ struct Networks: Sendable {
                 let port = Self.port(member, network)
                 return [
                     "link add \(port) type veth peer name \(network.interface) netns \(process)",
-                    "link set \(port) master \(network.rawValue) up",
+                    "link set \(port) master \(Self.bridge(network, part: parts[network] ?? 0)) up",
                 ]
             })
         // `machine0` is up before `br0` has it, so that the bridge port forwards at once.
@@ -60,6 +64,23 @@ struct Networks: Sendable {
         try await keeper.check(Self.batchWords(lines))
         if case .node = member { try await self.limit(keeper, to: limit) }
         try await waitForLinks(keeper, networks)
+    }
+
+    /// The switch of the part of a network; the first part keeps the network's own.
+    private static func bridge(_ network: LabNetwork, part: Int) -> String { part == 0 ? network.rawValue : "\(network.rawValue)-\(part)" }
+
+    /// Moves plugs to switches of their own, one for each part. Nodes that are off are plugged in there when they boot.
+    ///
+    /// - Parameter members: The nodes that run; the others have no plug.
+    func split(_ network: LabNetwork, into parts: [[NodeName]], running members: Set<NodeName>) async throws(LabError) {
+        for (part, nodes) in parts.enumerated() {
+            let bridge = Self.bridge(network, part: part)
+            let known = try await Command.run(try switches.entering(["ip", "link", "show", bridge])).isSuccess
+            var lines = known ? [] : ["link add \(bridge) type bridge mcast_snooping 0", "link set \(bridge) up"]
+            // Out of the switch before into another one: `ip` moves a port at once, and says nothing when it is there already.
+            lines += nodes.filter(members.contains).map { "link set \(Self.port(.node($0), network)) master \(bridge)" }
+            try await batch(lines)
+        }
     }
 
     /// Takes a member's plugs away, which takes its interfaces away.

@@ -15,15 +15,16 @@ struct NodeFiles: Sendable {
             try Files.makeFolder(folder.run(node.name))
             for part in ["etc", "lib", "log"] { try Files.makeFolder(folder.corosync(node.name) + "/" + part) }
             // JSON is YAML.
-            if lab.record.nodesAreFree {
-                try Files.writeJSON(settings(of: node), to: folder.etc(node.name) + "/node.yaml")
+            let file = folder.etc(node.name) + "/node.yaml"
+            if isFixed {
+                try Files.writeJSON(configuration(of: node), to: file)
             } else {
-                try Files.writeJSON(configuration(of: node), to: folder.etc(node.name) + "/node.yaml")
+                try Files.writeJSON(settings(of: node), to: file)
             }
             try Files.write(Data((lab.record.credentials.secret + "\n").utf8), to: folder.etc(node.name) + "/san-secret", mode: 0o600)
         }
-        // Free nodes get theirs when a cluster is formed.
-        if !lab.record.nodesAreFree { try writeIdentities(now: Date()) }
+        // Nodes of no cluster get theirs when one is formed.
+        if isFixed { try writeIdentities(now: Date()) }
         let hosts =
             ["127.0.0.1 localhost", "::1 localhost", "\(LabNetwork.sanAddress) san"]
             + lab.nodes.map { "\($0.address(on: .cluster) ?? "") \($0.name)" }
@@ -46,6 +47,7 @@ struct NodeFiles: Sendable {
         } catch { throw .refused("The certificates of the nodes cannot be made: \(error)") }
     }
 
+    private var isFixed: Bool { lab.record.nodes != .unjoined }
     private static let machineUser = "apus-qemu"
 
     private func configuration(of node: LabNode) -> NodeConfiguration {

@@ -24,8 +24,8 @@ struct SAN: Sendable {
     ///
     /// Its control socket lies in the member's own `/run`, so several labs need no control ports of their own.
     func start() async throws(LabError) {
-        try await keeper.script("mkdir /run/tgtd")
-        try Files.write(Data(), to: folder.tgtdLog)
+        try await keeper.script("mkdir -p /run/tgtd")
+        if !Files.exists(folder.tgtdLog) { try Files.write(Data(), to: folder.tgtdLog) }
         // Started through a descriptor opened out here, because the lab's folder is not seen inside.
         let daemon = try keeper.entering(["tgtd", "-f", "--iscsi", "portal=\(Self.portal),nop_interval=5,nop_count=3"])
         try await Command.check(["setsid", "--fork", "sh", "-c", #"exec >>"$0" 2>&1 </dev/null; exec "$@""#, folder.tgtdLog] + daemon)

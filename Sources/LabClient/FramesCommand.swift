@@ -16,7 +16,7 @@ struct FramesCommand: ParsableCommand {
     @Option(help: "VLAN of the tagged frames.") var vlan: UInt16 = 5
     @Option(help: "How long; without it until SIGTERM.") var seconds: Double?
     @Option(help: "Time from one frame to the next; the kinds take turns.") var intervalMs: Double = 2
-    @Option(help: "How long to wait at most for the last answers.") var lingerMs: Double = 10_000
+    @Option(help: "How long to wait at most for the last answers.") var lingerMs: Double = 8_000
 
     func validate() throws {
         if let seconds, !(seconds > 0 && seconds <= 86_400) { throw ValidationError("--seconds must be above 0 and at most 86400") }

@@ -14,7 +14,8 @@ struct UDPCommand: ParsableCommand {
     @Option(help: "How long; without it until SIGTERM.") var seconds: Double?
     @Option(help: "Time from one datagram to the next.") var intervalMs: Double = 2
     @Option(help: "UDP port.") var port: UInt16 = 7
-    @Option(help: "How long to wait at most for the last answers.") var lingerMs: Double = 10_000
+    // Less than the 10 s after which the lab ends a program that was told to stop.
+    @Option(help: "How long to wait at most for the last answers.") var lingerMs: Double = 8_000
 
     func validate() throws {
         if let seconds, !(seconds > 0 && seconds <= 86_400) { throw ValidationError("--seconds must be above 0 and at most 86400") }

@@ -27,15 +27,26 @@ extension ClusterMember {
     }
 
     private func takePart(in group: ProcessGroup) async {
-        outgoing = Mailbox()
-        let outgoing = outgoing
+        self.group = group
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await self.receive(from: group) }
-            tasks.addTask { await self.sendAll(outgoing, to: group) }
+            tasks.addTask { await self.awaitStall(of: group) }
             // Whichever ends first ends the other: without both there is no membership.
             await tasks.next()
             tasks.cancelAll()
+            self.group = nil
             await group.leave()
+        }
+    }
+
+    /// Returns when Corosync takes no message any more.
+    private func awaitStall(of group: ProcessGroup) async {
+        while !Task.isCancelled {
+            if let since = group.stalledSince, ContinuousClock.now - since > .seconds(10) {
+                logger.warning("Corosync takes no messages; joining anew")
+                return
+            }
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 
@@ -59,6 +70,7 @@ extension ClusterMember {
             switch try GroupMessage.decode(bytes) {
             case .log(let message): feed(.delivered(from: from, message))
             case .wrote(let version): noted(version, by: from.node)
+            case .echo(let number): heardEcho(number, from: from)
             case nil: logger.debug("a message of a kind that this version does not know", metadata: ["node": "\(sender.node)"])
             }
         } catch {
@@ -71,20 +83,12 @@ extension ClusterMember {
         NodeID(member.node).map { ClusterRules.GroupMember(node: $0, process: member.processID) }
     }
 
-    private func sendAll(_ outgoing: Mailbox<[UInt8]>, to group: ProcessGroup) async {
-        for await bytes in outgoing.items {
-            do throws(CorosyncError) { try await group.send(bytes, within: .seconds(10)) } catch {
-                // What follows depends on it, so the membership ends here and a new one begins.
-                logger.warning("a message could not be sent; joining anew", metadata: ["reason": "\(error)"])
-                return
-            }
-        }
-    }
-
-    func send(_ message: GroupMessage) { outgoing.put(message.encoded()) }
+    /// What is meant for a group that is gone goes with it: the log asks again.
+    func send(_ message: GroupMessage) { group?.post(message.encoded()) }
 
     private func groupChanged(_ members: [ClusterRules.GroupMember]) {
         standing.members = members.map(\.node).sorted()
+        groupIsAlive()
         feed(.membership(members))
         // Who is new does not know it yet.
         if let version = writtenVersions[settings.node] { send(.wrote(version: version)) }

@@ -76,6 +76,7 @@ extension ClusterMember {
         standing.ring = []
         standing.isRingDecided = false
         standing.isQuorate = false
+        witnessPort?.ringGone()
         publish()
     }
 

@@ -8,16 +8,34 @@ extension ClusterMember {
     func followWitness() async {
         while !Task.isCancelled {
             let wanted = configuration.witness
-            if wanted.witness != .none, wanted.condition != .maintenance,
-                let port = await delegate.openWitness(wanted.witness, cluster: settings.cluster)
-            {
-                await use(port, for: wanted.witness)
+            if wanted.witness != .none, mayUseWitness {
+                do {
+                    if let port = try await delegate.openWitness(wanted.witness, cluster: settings.cluster) { await use(port, for: wanted) }
+                } catch { report(problem: "\(error)") }
+            } else {
+                report(problem: nil)
             }
             try? await Task.sleep(for: .milliseconds(500))
         }
     }
 
-    private func use(_ port: any WitnessPort, for witness: Witness) async {
+    private func report(problem: String?) {
+        guard standing.witnessProblem != problem else { return }
+        if let problem { logger.warning("the witness cannot be opened; trying again", metadata: ["reason": "\(problem)"]) }
+        standing.witnessProblem = problem
+        publish()
+    }
+
+    /// In maintenance nobody touches it, from when its vote has been taken.
+    private var mayUseWitness: Bool { configuration.witness.condition != .maintenance || committedVotes.witness > 0 }
+
+    /// The witness alone decides where no node has a vote.
+    private var witnessMode: ArbitrationMode {
+        if !mayUseWitness { return .maintenance }
+        return committedVotes.witness > 0 && committedVotes.total == committedVotes.witness ? .diskOnly : .majority
+    }
+
+    private func use(_ port: any WitnessPort, for witness: WitnessStatus) async {
         opened(port)
         let work = witnessWork
         await withTaskGroup(of: Void.self) { tasks in
@@ -35,12 +53,14 @@ extension ClusterMember {
         witnessPort = port
         witnessWork = Mailbox()
         port.newVotes(committedVotes)
-        if let arbitrationRing { port.newRing(arbitrationRing) }
+        port.newMode(witnessMode)
+        if let arbitrationRing, !standing.isCorosyncSilent { port.newRing(arbitrationRing) } else { port.ringGone() }
     }
 
     private func closed() {
         witnessPort = nil
         standing.witnessHolder = nil
+        standing.witnessProblem = nil
         feed(.witnessLost)
         publish()
     }
@@ -75,13 +95,36 @@ extension ClusterMember {
         }
     }
 
-    /// Returns when the configuration wants another witness, or none.
-    private func awaitOther(than witness: Witness) async {
-        var votes = committedVotes
-        while !Task.isCancelled, configuration.witness.witness == witness, configuration.witness.condition != .maintenance {
+    /// How long a holder may take to give the witness back before it goes into maintenance.
+    private static let releaseLimit = Duration.seconds(5)
+
+    /// Returns when the configuration wants another witness, or none; tells the one that is used what has changed.
+    private func awaitOther(than witness: WitnessStatus) async {
+        var (votes, mode) = (committedVotes, witnessMode)
+        var maintainedSince: ContinuousClock.Instant?
+        var nextPeek = ContinuousClock.now
+        // The number: the same disk may have been initialised anew.
+        while !Task.isCancelled, configuration.witness.witness == witness.witness, configuration.witness.number == witness.number {
             if committedVotes != votes {
                 votes = committedVotes
                 witnessPort?.newVotes(votes)
+            }
+            // A node that lost power while the votes changed may have a table in which it may not even take the witness, where the newer
+            // one knows that it may. The log counts by what it reads once it holds it.
+            if !standing.log.isOpen, nextPeek <= .now {
+                nextPeek = .now + .seconds(2)
+                if let table = await witnessPort?.peek(), table.version > votes.version { witnessPort?.newVotes(table) }
+            }
+            if witnessMode != mode {
+                mode = witnessMode
+                witnessPort?.newMode(mode)
+            }
+            if mode == .maintenance {
+                let since = maintainedSince ?? .now
+                maintainedSince = since
+                if standing.witnessHolder != settings.node || ContinuousClock.now - since > Self.releaseLimit { return }
+            } else {
+                maintainedSince = nil
             }
             try? await Task.sleep(for: .milliseconds(200))
         }

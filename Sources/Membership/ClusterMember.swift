@@ -25,6 +25,8 @@ public actor ClusterMember {
 
     private struct Waiting {
         var continuation: CheckedContinuation<Result<[ClusterEffect], MembershipError>, Never>
+        var deadline: ContinuousClock.Instant
+        var limit: Duration
         var outcome: EntryOutcome?
         var isCommitted = false
     }
@@ -35,10 +37,13 @@ public actor ClusterMember {
         /// After the last committed change that this node knows.
         public var state = ClusterState()
         public var standing = MembershipStanding()
+        /// Until when Corosync's last sign of life counts.
+        fileprivate var provenUntil = ContinuousClock.now
     }
 
-    // Each is emptied by one task, in order. What was meant for a group or a witness that is gone goes with it: the log asks again.
-    var outgoing = Mailbox<[UInt8]>()
+    /// While this node is in one.
+    var group: ProcessGroup?
+    // Each is emptied by one task, in order. What was meant for a witness that is gone goes with it: the log asks again.
     var witnessWork = Mailbox<WitnessWork>()
     var wakeVoter = Mailbox<Void>(keepsLast: true)
     private let durable = Mailbox<(changes: [DurableChange], token: UInt64)>()
@@ -48,8 +53,11 @@ public actor ClusterMember {
     let control = CorosyncControl()
     var currentRing: RingID?
     var witnessPort: (any WitnessPort)?
+    var echo = Echo()
     /// The version of corosync.conf that each node wrote.
     var writtenVersions: [NodeID: UInt64] = [:]
+    /// For the history, as soon as it can be written.
+    var notes: [EventNote] = []
     enum WitnessWork: Sendable {
         case read(token: UInt64)
         case write(ReplicaImage, token: UInt64)
@@ -124,7 +132,15 @@ public actor ClusterMember {
     // MARK: Reading
 
     /// The configuration as of ``ClusterState/appliedIndex``, and where this node stands. Never waits.
-    public nonisolated var now: View { view.withLock { $0 } }
+    public nonisolated var now: View {
+        var now = view.withLock { $0 }
+        // Also when this service was stopped itself, and is read before it noticed.
+        if !now.standing.members.isEmpty, ContinuousClock.now > now.provenUntil { now.standing.isCorosyncSilent = true }
+        return now
+    }
+
+    /// Corosync was alive at a time, and counts as such for a while after.
+    func provenAlive(until end: ContinuousClock.Instant) { view.withLock { $0.provenUntil = end } }
 
     func publish() {
         let (state, standing) = (state, standing)
@@ -165,22 +181,21 @@ public actor ClusterMember {
         } catch { throw .coding(error) }
         lastNumber += 1
         let request = RequestID(node: settings.node, incarnation: log.settings.incarnation, number: lastNumber)
-        let deadline = Task {
-            try await Task.sleep(for: limit)
-            self.giveUp(request, after: limit)
-        }
-        defer { deadline.cancel() }
         let result = await withCheckedContinuation { continuation in
-            waiting[request] = Waiting(continuation: continuation)
+            waiting[request] = Waiting(continuation: continuation, deadline: .now + limit, limit: limit)
             feed(event(Proposal(request: request, payload: payload, votes: command.votes)))
         }
         return try result.get()
     }
 
-    private func giveUp(_ request: RequestID, after limit: Duration) {
-        guard let entry = waiting.removeValue(forKey: request) else { return }
-        feed(.giveUp(request))
-        entry.continuation.resume(returning: .failure(.unanswered(node: settings.name, seconds: Int(limit.components.seconds))))
+    /// With every tick, instead of a timer for each.
+    private func giveUpTheLate() {
+        let now = ContinuousClock.now
+        for (request, entry) in waiting where entry.deadline <= now {
+            waiting[request] = nil
+            feed(.giveUp(request))
+            entry.continuation.resume(returning: .failure(.unanswered(node: settings.name, seconds: Int(entry.limit.components.seconds))))
+        }
     }
 
     private func settle(_ request: RequestID) {
@@ -243,6 +258,7 @@ public actor ClusterMember {
     }
 
     private func apply(_ entries: [LogEntry]) {
+        var answered: [RequestID] = []
         for entry in entries where isApplying {
             do throws(UnusableEntry) {
                 let outcome = try ClusterRules.apply(entry, to: &state)
@@ -251,11 +267,13 @@ public actor ClusterMember {
                 }
                 if entry.request.node == settings.node, waiting[entry.request] != nil {
                     waiting[entry.request]?.outcome = outcome
-                    settle(entry.request)
+                    answered.append(entry.request)
                 }
             } catch { stopApplying("\(error)") }
         }
+        // First: whoever is answered may look at what it came to.
         publish()
+        for request in answered { settle(request) }
     }
 
     private var isApplying: Bool { standing.logProblem == nil }
@@ -274,26 +292,21 @@ public actor ClusterMember {
         } catch { logger.error("no snapshot of the configuration", metadata: ["reason": "\(error)"]) }
     }
 
-    private func reportDropped(_ entries: [LogEntry], _ acknowledged: Int) {
-        for entry in entries {
-            logger.warning(
-                "a change that this node had stored is dropped: the cluster went on without it",
-                metadata: ["index": "\(entry.index)", "epoch": "\(entry.epoch)", "acknowledged": "\(acknowledged > 0)"])
-        }
-    }
-
     /// The names of the nodes, for sentences.
     var names: @Sendable (NodeID) -> String {
         let state = state
         return { state.name(of: $0) }
     }
     var configuration: ClusterState { state }
+    var ownMember: ClusterRules.GroupMember { log.settings.member }
     var committedVotes: VoteTable { log.votes }
     var votersPresent: VotersPresent { log.votersPresent }
 
     private func tickForever() async {
         while !Task.isCancelled {
             feed(.tick)
+            giveUpTheLate()
+            listenToCorosync()
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: .milliseconds(100))
         }

@@ -33,7 +33,9 @@ public final class DiskWitnessPort: WitnessPort {
     }
 
     public func newRing(_ ring: ArbitrationRing) { order { await $0.ringChanged(ring) } }
+    public func ringGone() { order { await $0.ringIsGone() } }
     public func newVotes(_ votes: VoteTable) { order { await $0.votesChanged(votes) } }
+    public func newMode(_ mode: ArbitrationMode) { order { await $0.modeChanged(mode) } }
     public func force() { order { await $0.forceTakeover() } }
 
     /// The order of calls is kept: one task does all of them.
@@ -46,6 +48,14 @@ public final class DiskWitnessPort: WitnessPort {
         guard !reading.mayBeStale else { throw WitnessPortError.mayBeStale(reading.defects) }
         guard !reading.content.payload.isEmpty else { return nil }
         return try ReplicaImageCodec.decode(reading.content.payload)
+    }
+
+    public func peek() async -> VoteTable? {
+        // Not being able to is no news: the rounds of arbitration tell what is wrong with the witness.
+        guard let reading = try? await disk.peekConfiguration(), let image = try? ReplicaImageCodec.decode(reading.content.payload) else {
+            return nil
+        }
+        return image.tables.last
     }
 
     public func write(_ image: ReplicaImage) async throws {

@@ -57,20 +57,23 @@ public actor MemberRunner: MemberEngine {
             try FileManager.default.createDirectory(atPath: folder.store, withIntermediateDirectories: true)
             let settings = MemberSettings(cluster: record.clusterID, node: record.nodeID, name: record.node, storeFolder: folder.store)
             let member = try await ClusterMember(settings: settings, seed: seed, delegate: delegate, logger: logger)
+            if seed != nil { try folder.spendInitialImage() }
             self.member = member
             running = Task { await member.run() }
         } catch { throw Self.translated(error, "\(record.node) cannot take part in cluster \(record.cluster)") }
     }
 
     /// Starts Corosync again if it has been gone for a while: it crashed, or somebody ended it.
-    public func reviveCorosync(_ record: MemberRecord) async {
+    ///
+    /// - Parameter patience: How long it may be gone before.
+    public func reviveCorosync(_ record: MemberRecord, waiting patience: Duration = .seconds(2)) async {
         guard let problem = member?.now.standing.corosyncProblem else {
             goneSince = nil
             return
         }
         let since = goneSince ?? .now
         goneSince = since
-        guard ContinuousClock.now - since > .seconds(2) else { return }
+        guard ContinuousClock.now - since >= patience else { return }
         do {
             try await ground.start(record)
             logger.warning("Corosync was started again", metadata: ["was": "\(problem)"])
@@ -84,11 +87,7 @@ public actor MemberRunner: MemberEngine {
     /// Goes on with the nodes that are present, without a majority, as an operator orders.
     public func force(reason: String, requestedBy: String) async throws(APIError) {
         guard let member else { throw APIError(.refused, "The cluster's engine does not run on this node.") }
-        let view = member.now
-        let nodes = view.standing.members.sorted()
-        let command = ClusterCommand.recordForcedQuorum(
-            table: VoteRules.forcedTable(for: view.state, nodes: nodes), nodes: nodes, reason: reason)
-        do { _ = try await member.force(command, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
+        do { try await member.forceQuorum(reason: reason, requestedBy: requestedBy) } catch { throw APIError(.refused, "\(error)") }
     }
 
     public func state() async -> JoinState {
@@ -107,6 +106,21 @@ public actor MemberRunner: MemberEngine {
     public nonisolated func corosyncConfiguration(of state: ClusterState) throws(APIError) -> String {
         guard let configuration = CorosyncConfiguration(of: state) else { throw APIError(.failed, "The configuration names no cluster.") }
         do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }
+    }
+
+    /// Orders a change, and tells what is certain of it.
+    public func order(_ command: ClusterCommand, requestedBy: String?, within limit: Duration = .seconds(10)) async -> OrderOutcome {
+        guard let member else { return .notTaken("The cluster's engine does not run on this node.") }
+        do throws(MembershipError) {
+            _ = try await member.propose(command, requestedBy: requestedBy, within: limit)
+            return .applied
+        } catch {
+            switch error {
+            case .rejected(let rejection): return .rejected("\(rejection)")
+            case .notOpen, .refused, .coding: return .notTaken("\(error)")
+            case .unanswered, .outcomeUnknown, .ended: return .unknown("\(error)")
+            }
+        }
     }
 
     public func propose(_ command: ClusterCommand, requestedBy: String?) async throws(APIError) {

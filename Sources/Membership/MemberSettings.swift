@@ -25,6 +25,8 @@ public protocol MemberDelegate: Sendable {
     func standingChanged(_ standing: MembershipStanding, _ state: ClusterState)
     /// Carries out an effect that concerns this node and is not the engine's own. Safe to repeat.
     func carryOut(_ effect: ClusterEffect, _ state: ClusterState) async
-    /// The witness of the configuration, as seen from this node. Nil when it cannot be reached now, or there is none.
-    func openWitness(_ witness: Witness, cluster: UUID) async -> (any WitnessPort)?
+    /// The witness of the configuration, as seen from this node. Nil when there is none, or nothing can be said yet.
+    ///
+    /// - Throws: Why it cannot be used from here, as a sentence.
+    func openWitness(_ witness: Witness, cluster: UUID) async throws -> (any WitnessPort)?
 }

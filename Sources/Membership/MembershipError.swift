@@ -1,6 +1,17 @@
 import ClusterModel
 import ClusterRules
 
+/// What is certain of a change that was ordered.
+public enum OrderOutcome: Hashable, Sendable {
+    case applied
+    /// It is in the log, and the rules refused it. No change that this node ordered before it can come after it.
+    case rejected(String)
+    /// It never reached the log.
+    case notTaken(String)
+    /// It may have happened, or may yet.
+    case unknown(String)
+}
+
 /// Why a change of the configuration did not happen, or may not have.
 public enum MembershipError: Error, Hashable, CustomStringConvertible {
     /// No majority, or not decided yet.

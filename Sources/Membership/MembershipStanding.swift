@@ -18,6 +18,8 @@ public struct MembershipStanding: Hashable, Sendable {
     public var witnessProblem: String?
     /// Why Corosync cannot be used.
     public var corosyncProblem: String?
+    /// Corosync has delivered nothing on this node for so long that the others may be a ring without it.
+    public var isCorosyncSilent = false
     /// Why the log cannot be followed any more, for good: an entry that this version cannot read.
     public var logProblem: String?
 
@@ -26,9 +28,12 @@ public struct MembershipStanding: Hashable, Sendable {
     /// What keeps this node from taking part at all.
     public var problem: String? { logProblem ?? corosyncProblem }
 
+    /// Whether votequorum's last word is about a ring that is known to exist still.
+    public var isRingCertain: Bool { isRingDecided && !isCorosyncSilent }
+
     /// Whether this partition may run machines and change things: votequorum says so of this very ring, **and** the log is open.
     ///
     /// Either alone is not enough. Votequorum counts by a file that a node which was away may have in an old version; the log does not
     /// see a Corosync that is about to lose its quorum.
-    public var mayAct: Bool { isRingDecided && isQuorate && log.isOpen }
+    public var mayAct: Bool { isRingCertain && isQuorate && log.isOpen }
 }

@@ -10,8 +10,13 @@ public protocol WitnessPort: Sendable {
 
     /// Must return at once.
     func newRing(_ ring: ArbitrationRing)
+    /// Corosync of this node is gone, or hangs.
+    func ringGone()
     func newVotes(_ votes: VoteTable)
+    func newMode(_ mode: ArbitrationMode)
     func force()
+    /// The newest vote table of the copy, whoever holds the witness: a hint for arbitration. Nil when it cannot be read.
+    func peek() async -> VoteTable?
     /// The copy of the configuration; nil when there is none yet.
     func read() async throws -> ReplicaImage?
     /// Writes the older slot and returns once that is durable, and this node still held the witness afterwards.

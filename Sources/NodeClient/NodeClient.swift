@@ -151,11 +151,15 @@ public struct NodeClient: NodeOperations {
         try await link.follow(Endpoints.followChange, id.uuidString, deadline: deadline)
     }
 
+    public func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await call(Endpoints.corosyncFiles) }
     public func obey(_ order: MemberOrder) async throws(APIError) { _ = try await call(Endpoints.obey, body: order) }
 
     public func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await call(Endpoints.clusterStatus) }
     public func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await call(Endpoints.setQuorum, body: request)
+    }
+    public func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange {
+        try await call(Endpoints.setWitness, body: request)
     }
     public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await call(Endpoints.forceQuorum, body: request)
@@ -165,6 +169,8 @@ public struct NodeClient: NodeOperations {
     public func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> {
         try await link.follow(Endpoints.followEvents, String(after), deadline: deadline)
     }
+
+    public func noteEvent(_ request: NoteEventRequest) async throws(APIError) { _ = try await call(Endpoints.noteEvent, body: request) }
 
     public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
         try await call(Endpoints.prepareJoin, body: request)

@@ -103,8 +103,10 @@ extension Request {
     /// Reads the whole body and decodes it.
     ///
     /// - Throws: ``RefusedRequest`` when the body is too long or does not arrive in time, ``APIError`` when it is not understood.
-    func decode<Value: Decodable>(_ type: Value.Type, upTo limit: Int, within deadline: Duration) async throws -> Value {
-        let buffer = try await bytes(upTo: limit, within: deadline)
+    func decode<Value: Decodable>(
+        _ type: Value.Type, upTo limit: (byteCount: Int, time: Duration), _ deadlines: RequestDeadlines
+    ) async throws -> Value {
+        let buffer = try await bytes(upTo: limit, deadlines)
         do {
             return try APICoding.decoder.decode(type, from: buffer)
         } catch let error as DecodingError {
@@ -112,22 +114,14 @@ extension Request {
         }
     }
 
-    private func bytes(upTo limit: Int, within deadline: Duration) async throws -> ByteBuffer {
+    private func bytes(upTo limit: (byteCount: Int, time: Duration), _ deadlines: RequestDeadlines) async throws -> ByteBuffer {
         let body = body
-        return try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
-            group.addTask { try await Self.read(body, upTo: limit) }
-            group.addTask {
-                try await Task.sleep(for: deadline)
-                return nil
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next(), let buffer = first else {
-                throw RefusedRequest(
-                    error: APIError(.timeout, "The body of the request did not arrive within \(deadline.components.seconds) seconds."),
-                    status: .requestTimeout, closes: true)
-            }
-            return buffer
+        guard let buffer = try await deadlines.run(within: limit.time, { try await Self.read(body, upTo: limit.byteCount) }) else {
+            throw RefusedRequest(
+                error: APIError(.timeout, "The body of the request did not arrive within \(limit.time.components.seconds) seconds."),
+                status: .requestTimeout, closes: true)
         }
+        return buffer
     }
 
     /// What is too long is still read for a while and dropped: a client that sends when its connection is reset never sees why.

@@ -13,6 +13,7 @@ extension Routes {
         on(Endpoints.stopNode, router) { request, path in try await operations.stopNode(path.node(), request) }
         on(Endpoints.startNode, router) { _, path in try await operations.startNode(path.node()) }
         on(Endpoints.destroyCluster, router) { request, _ in try await operations.destroyCluster(request) }
+        on(Endpoints.corosyncFiles, router) { _, _ in try await operations.corosyncFiles() }
         on(Endpoints.obey, router) { order, _ in
             try await operations.obey(order)
             return NoContent()
@@ -28,7 +29,13 @@ extension Routes {
         let operations = operations
         on(Endpoints.clusterStatus, router) { _, _ in try await operations.clusterStatus() }
         on(Endpoints.setQuorum, router) { request, _ in try await operations.setQuorum(request) }
+        on(Endpoints.setWitness, router) { request, _ in try await operations.setWitness(request) }
         on(Endpoints.forceQuorum, router) { request, _ in try await operations.forceQuorum(request) }
+        on(Endpoints.noteEvent, router) { request, _ in
+            try request.check()
+            try await operations.noteEvent(request)
+            return NoContent()
+        }
         on(Endpoints.events, router) { _, path in try await operations.events(after: path.number("after")) }
         let heartbeat = limits.heartbeat
         register(Endpoints.followEvents.description, router) { request, path in

@@ -12,6 +12,14 @@ struct Routes {
     let version: String
     let limits: ServerLimits
     let callers: CallerRegister
+    private let deadlines = RequestDeadlines()
+
+    init(operations: any NodeOperations, version: String, limits: ServerLimits, callers: CallerRegister) {
+        self.operations = operations
+        self.version = version
+        self.limits = limits
+        self.callers = callers
+    }
 
     func router() -> Router<APIContext> {
         let router = Router(context: APIContext.self)
@@ -98,14 +106,14 @@ struct Routes {
         _ endpoint: Endpoint<Body, Reply>, _ router: Router<APIContext>,
         answer: @escaping @Sendable (Body, PathValues) async throws -> Reply
     ) {
-        let limits = limits
+        let (limits, deadlines) = (limits, deadlines)
         let description = endpoint.description
         register(description, router) { request, path in
             let body: Body
             if let none = NoContent() as? Body {
                 body = none
             } else {
-                body = try await request.decode(Body.self, upTo: description.maxRequestBytes, within: limits.body)
+                body = try await request.decode(Body.self, upTo: (description.maxRequestBytes, limits.body), deadlines)
             }
             let reply = try await answer(body, path)
             return reply is NoContent ? Response(status: .noContent) : try .json(reply)

@@ -1,6 +1,8 @@
 import ClusterAPI
 import ClusterModel
+import Forming
 import Foundation
+import Membership
 import NodeClient
 
 /// Shared disks. Volume metadata is written by the coordinator alone; others pass the request on.
@@ -13,12 +15,15 @@ extension NodeService {
         try requireQuorum(to: "initialise a disk")
         guard peers.isCoordinator else { return try await coordinator().initializeDisk(request) }
         do {
-            return try await storage.initialize(request.disk, label: request.label, cluster: peers.cluster, force: request.force)
+            try await requireUnused(request.disk)
+            let status = try await storage.initialize(request.disk, label: request.label, cluster: peers.cluster, force: request.force)
+            try await takeIntoUse(status)
+            return status
         } catch { throw translate(error, while: "Initialising \(request.disk)") }
     }
 
     public func allocate(_ request: AllocationRequest) async throws(APIError) -> VirtualMachine {
-        try requireCluster()
+        try requireQuorum(to: "write volume metadata")
         guard peers.isCoordinator else { return try await coordinator().allocate(request) }
         do { return try await storage.allocate(request) } catch {
             throw translate(error, while: "Allocating room for \(request.definition.name)")
@@ -26,8 +31,32 @@ extension NodeService {
     }
 
     public func release(_ machine: VirtualMachine) async throws(APIError) {
+        try requireQuorum(to: "write volume metadata")
         guard peers.isCoordinator else { return try await coordinator().release(machine) }
         do { try await storage.release(machine) } catch { throw translate(error, while: "Releasing the room of \(machine.name)") }
+    }
+
+    /// What the configuration says of a disk outweighs `--force`: machines, or the witness, are on it.
+    private func requireUnused(_ id: DiskID) async throws(APIError) {
+        guard let state = await forming?.engine.view?.state else { return }
+        if state.witness.witness == .disk(id: id) { throw error(.refused, "\(id) is the witness of the cluster.") }
+        let users = state.machines.values
+            .filter { $0.machine.ownershipSlot.disk == id || $0.machine.extents.values.contains { $0.disk == id } }
+            .map(\.name.rawValue).sorted()
+        guard users.isEmpty else {
+            throw error(.refused, "\(id) is used by \(users.joined(separator: ", ")). Delete or move that first.")
+        }
+    }
+
+    /// The cluster's configuration names the volumes that machines may be on.
+    private func takeIntoUse(_ disk: SharedDiskStatus) async throws(APIError) {
+        guard let engine = forming?.engine, case .clusterSharedVolume(let id, let label) = disk.content else { return }
+        if await engine.view?.state.disks[disk.id] != nil {
+            // It carried another volume before.
+            try await engine.propose(.removeDisk(disk: disk.id), requestedBy: requester)
+        }
+        let taken = ClusterDisk(id: disk.id, use: .clusterSharedVolume(id: id, label: label), addedAt: WallTime(Date()))
+        try await engine.propose(.addDisk(disk: taken), requestedBy: requester)
     }
 
     private func coordinator() throws(APIError) -> any OperatorOperations & PeerOperations {

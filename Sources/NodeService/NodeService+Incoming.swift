@@ -11,6 +11,9 @@ extension NodeService {
     public func prepareIncoming(_ offer: IncomingOffer) async throws(APIError) -> IncomingReady {
         try requireQuorum(to: "receive a machine")
         let name = offer.machine.name
+        guard !discardedEarly.contains(offer.migration) else {
+            throw error(.refused, "\(offer.source) has given this migration of \(name) up already.")
+        }
         let address = configuration.ownAddress.migration
         if let already = incoming[offer.migration] {
             do { return try await already.listen(on: address, identityFolder: configuration.directories.identity) } catch {
@@ -25,7 +28,7 @@ extension NodeService {
         try await makeRoom(for: name)
         let record: OwnershipRecord
         do {
-            record = try await storage.readOwnership(offer.machine.ownershipSlot, of: offer.machine.definition.id)
+            record = try await ownership.read(offer.machine)
         } catch {
             throw self.error(.unreachable, "\(node) cannot read shared disk \(offer.machine.ownershipSlot.disk): \(error)")
         }
@@ -38,6 +41,7 @@ extension NodeService {
         // The owner begins anew, so what it sent before is worth nothing; that it did not say so was the network's fault.
         if let stale = machines[name]?.stored.incoming, stale.source == offer.source, stale.migration != offer.migration {
             logger.notice("incoming machine gives way to a new migration", metadata: ["vm": "\(name)"])
+            await waitUntilBuilt(name)
             await dropIncoming(name)
         }
         if machines[name] != nil { throw error(.refused, "\(node) holds a machine called \(name) already.") }
@@ -52,6 +56,9 @@ extension NodeService {
             try store.save(stored)
             machines[name] = LocalEntry(stored: stored, record: record, isBusy: true)
             defer { machines[name]?.isBusy = false }
+            // What could not be ended before, and nothing is noted of any more. The machine is its source's, so this must not run it.
+            let stray = MachineProcess.adopt(folder: machineFolder(name), machine: offer.machine.definition.id)
+            try await stray?.kill()
             let local = try await build(offer.machine, incoming: true)
             machines[name]?.local = local
             let machine = IncomingMachine(offer: offer, local: local, logger: logger)
@@ -71,17 +78,30 @@ extension NodeService {
         }
     }
 
+    /// Returns when no QEMU is being started for it: one that appears after its machine was forgotten would be nobody's.
+    private func waitUntilBuilt(_ name: VMName) async {
+        // In a task of its own, because a request that is cancelled must wait as well.
+        await Task {
+            let end = ContinuousClock.now + .seconds(30)
+            while machines[name]?.isBusy == true, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
+        }.value
+    }
+
     public func resumeIncoming(_ request: ResumeRequest) async throws(APIError) -> ResumeReply {
         guard let (name, found, source) = arrival(request.migration) else {
             throw error(.refused, "\(node) knows nothing of migration \(request.migration).")
         }
         let machine = found.stored.machine
         let id = machine.definition.id
+        if forming != nil, !mayStart {
+            // Not a refusal: it stays this node's, and the source asks again.
+            throw error(.unreachable, "\(node) has no quorum now, so it runs \(name) later.")
+        }
         do {
             let entry = try await attached(name) ?? found
             // The source is done when the last byte was acknowledged; QEMU here may need a moment more to say so.
             let copy = try await arrived(entry.local)
-            let record = try await storage.readOwnership(machine.ownershipSlot, of: id)
+            let record = try await ownership.read(machine, orderedUnder: request.epoch)
             machines[name]?.record = record
             let decision = decideResume(record: record, node: node, source: source, epoch: request.epoch, copy: copy)
             switch decision {
@@ -99,9 +119,9 @@ extension NodeService {
                 becomeOwner(name)
                 return ResumeReply(resumeMilliseconds: 0)
             case .handBack(let theirs):
-                try await storage.outrank(record, with: theirs, in: machine.ownershipSlot)
+                let returned = try await ownership.outrank(record, with: theirs, of: machine)
                 await dropIncoming(name)
-                return ResumeReply(resumeMilliseconds: 0, returnedEpoch: theirs.epoch)
+                return ResumeReply(resumeMilliseconds: 0, returnedEpoch: returned.epoch)
             case .refuse(let reason):
                 throw error(.refused, reason)
             }
@@ -162,7 +182,7 @@ extension NodeService {
     }
 
     private func mustWrite(_ record: OwnershipRecord, _ machine: VirtualMachine) async throws {
-        switch await storage.writeOwnership(record, in: machine.ownershipSlot) {
+        switch await ownership.handOver(machine, to: record) {
         case .written: return
         case .notWritten(let reason), .unknown(let reason):
             throw error(.unreachable, "\(node) cannot write who owns \(machine.name): \(reason)")
@@ -195,11 +215,17 @@ extension NodeService {
     }
 
     public func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) {
+        guard let (known, _, _) = arrival(migration) else {
+            // It may have overtaken the offer, which would leave a machine here that nobody comes back for.
+            discardedEarly = discardedEarly.suffix(63) + [migration]
+            return
+        }
+        await waitUntilBuilt(known)
         guard let (name, entry, _) = arrival(migration) else { return }
         let machine = entry.stored.machine
         let record: OwnershipRecord
         do {
-            record = try await storage.readOwnership(machine.ownershipSlot, of: machine.definition.id)
+            record = try await ownership.read(machine)
         } catch { throw translate(error, while: "Discarding \(name)") }
         if record.owner == node {
             try await discardOwned(name, entry, record: record, reason: reason)

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Logging
+import Membership
 import MigrationRules
 import NodeClient
 import QEMU
@@ -45,6 +46,16 @@ extension NodeService {
             // While a machine moves both ends know it; the owner's word counts.
             for status in theirs where byName[status.machine.name].map({ $0.state == .incoming }) ?? true {
                 byName[status.machine.name] = status
+            }
+        }
+        // The configuration knows them all, also those of nodes that are down.
+        if let state = await forming?.engine.view?.state {
+            for inLog in state.machines.values where byName[inLog.name] == nil {
+                let owner = state.nodes[inLog.owner]
+                let why = owner?.presence == .up ? "does not answer, or knows nothing of it" : "is down"
+                byName[inLog.name] = VMStatus(
+                    machine: inLog.machine, state: .unknown, owner: owner?.name, epoch: inLog.epoch,
+                    note: "\(state.name(of: inLog.owner)) owns it and \(why).\(inLog.problem.map { " \($0)" } ?? "")")
             }
         }
         for (name, entry) in machines where byName[name] == nil {
@@ -110,11 +121,18 @@ extension NodeService {
             let stored = StoredMachine(machine: machine, shouldRun: false)
             try store.save(stored)
             let record = try await storage.readOwnership(machine.ownershipSlot, of: definition.id)
+            try await ownership.add(machine, record, requestedBy: requester)
             machines[name] = LocalEntry(stored: stored, record: record)
+        } catch let error as APIError where error.code == .timeout {
+            // The cluster may have it: what was allocated is not touched. It is in the list, or it can be created again.
+            throw error
         } catch {
             let cause = translate(error, while: "Creating \(name)")
-            do { try await giveBack(machine) } catch {
-                throw self.error(.failed, "\(cause.message) What was allocated for it could not be given back either: \(error.message)")
+            do {
+                try store.remove(name)
+                try await giveBack(machine)
+            } catch {
+                throw self.error(.failed, "\(cause.message) What was allocated for it could not be given back either: \(error)")
             }
             throw cause
         }
@@ -153,9 +171,12 @@ extension NodeService {
         guard entry.local == nil, !isMigrating(name) else {
             throw error(.refused, "\(name) is not stopped. Stop it first: apus vm stop \(name)")
         }
-        _ = try await ownedRecord(of: name)
-        try await giveBack(entry.stored.machine)
-        do { try forgetMachine(name) } catch { throw translate(error, while: "Deleting \(name)") }
+        let record = try await ownedRecord(of: name)
+        do {
+            try await ownership.remove(entry.stored.machine, record, requestedBy: requester)
+            try await giveBack(entry.stored.machine)
+            try forgetMachine(name)
+        } catch { throw translate(error, while: "Deleting \(name)") }
     }
 
     // MARK: Starting and stopping
@@ -166,6 +187,11 @@ extension NodeService {
         guard let entry = machines[name] else { throw error(.notFound, "There is no virtual machine \(name).") }
         if let local = entry.local {
             guard await local.state == .paused else { throw error(.refused, "\(name) runs already.") }
+            try await claim(name)
+            defer { machines[name]?.isBusy = false }
+            // What is being moved away is paused for another reason.
+            guard !isMigrating(name), machines[name]?.stored.outgoing == nil else { throw error(.refused, "\(name) is being migrated.") }
+            _ = try await ownedRecord(of: name)
             do { try await local.run() } catch { throw translate(error, while: "Resuming \(name)") }
             return try await machine(name)
         }
@@ -178,12 +204,14 @@ extension NodeService {
                 .refused, "\(node) has \(available) MiB of memory free, \(name) needs \(entry.stored.machine.definition.memoryMiB) MiB.")
         }
         do {
+            try await ownership.want(.running, of: name, requestedBy: requester)
             try setShouldRun(name, true)
             machines[name]?.restarts = []
             machines[name]?.note = nil
             machines[name]?.local = try await launch(entry.stored.machine)
             machines[name]?.resting = .stopped
         } catch {
+            // In a cluster the configuration follows this by itself.
             do { try setShouldRun(name, false) } catch let cause {
                 logger.error("state not saved", metadata: ["vm": "\(name)", "error": "\(cause)"])
             }
@@ -204,12 +232,14 @@ extension NodeService {
         if isMigrating(name) { throw error(.refused, "\(name) is being migrated. Cancel that first: apus vm migrate \(name) --cancel") }
         try await claim(name)
         defer { machines[name]?.isBusy = false }
+        await tellDesired(.stopped, of: name)
         do {
             try setShouldRun(name, false)
             if !force {
                 try await local.monitor.execute(.systemPowerdown)
                 guard await local.waitForShutdown(within: .seconds(60)) else {
                     try setShouldRun(name, true)
+                    await tellDesired(.running, of: name)
                     throw error(
                         .timeout,
                         "\(name) did not shut down within 60 s; its guest may ignore the power button. End it with: apus vm stop \(name) --force"
@@ -226,6 +256,14 @@ extension NodeService {
     }
 
     // MARK: Parts
+
+    /// A machine may be stopped also without quorum; the configuration then learns of it when there is one again.
+    private func tellDesired(_ desired: DesiredState, of name: VMName) async {
+        guard mayRun else { return }
+        do { try await ownership.want(desired, of: name, requestedBy: requester) } catch {
+            logger.info("the configuration learns of it later", metadata: ["vm": "\(name)", "desired": "\(desired)", "reason": "\(error)"])
+        }
+    }
 
     /// One operation on a machine at a time. The supervisor's look at it takes milliseconds, so a short wait is better than an error.
     func claim(_ name: VMName) async throws(APIError) {
@@ -245,7 +283,9 @@ extension NodeService {
         guard let machine = machines[name]?.stored.machine else { throw error(.notFound, "There is no virtual machine \(name).") }
         let record: OwnershipRecord
         do {
-            record = try await storage.readOwnership(machine.ownershipSlot, of: machine.definition.id)
+            record = try await ownership.read(machine)
+        } catch let error as APIError {
+            throw error
         } catch {
             throw self.error(
                 .unreachable,
@@ -253,7 +293,7 @@ extension NodeService {
         }
         machines[name]?.record = record
         guard record.owner == node else {
-            throw error(.refused, "The shared disk says that \(record.owner) owns \(name); \(node) must not run it.")
+            throw error(.refused, "\(record.owner) owns \(name); \(node) must not run it.")
         }
         return record
     }
@@ -261,7 +301,15 @@ extension NodeService {
     /// Boots a machine whose record names this node.
     func launch(_ machine: VirtualMachine) async throws -> LocalMachine {
         let local = try await build(machine, incoming: false)
-        try await local.run()
+        do {
+            // Building it took a while.
+            if forming != nil { try requireQuorum(to: "start a machine") }
+            try await local.run()
+        } catch {
+            await local.end()
+            await removeAdapters(of: machine)
+            throw error
+        }
         return local
     }
 

@@ -39,8 +39,8 @@ extension NodeService {
         let runner = SourceRunner(
             id: id, order: order, epoch: record.epoch, local: local,
             tools: SourceTools(
-                node: node, peer: peer, hastyPeer: peers.client(of: order.destination, waiting: .seconds(2)) ?? peer, storage: storage,
-                hold: hold, identityFolder: configuration.directories.identity,
+                node: node, peer: peer, hastyPeer: peers.client(of: order.destination, waiting: .seconds(2)) ?? peer, ownership: ownership,
+                mayRun: { [weak self] in await self?.mayRun ?? false }, hold: hold, identityFolder: configuration.directories.identity,
                 acceleration: host.acceleration, qemuVersion: host.qemuVersion, logger: logger))
         runners[id] = runner
         queue.add(id)
@@ -73,6 +73,8 @@ extension NodeService {
             machines[vm]?.record = nil
             if case .lost = ending { await settleLost(vm, local: runner.local) }
         case .kept, .sourceDied:
+            // The claim may have been renewed under a higher epoch.
+            if forming != nil { machines[vm]?.record = try? await ownership.read(runner.local.machine) }
             await runner.forwardLateFrames()
         // It stays noted as outgoing until the destination has certainly thrown away what it received; the supervisor sees to that.
         }

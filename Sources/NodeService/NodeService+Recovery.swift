@@ -55,9 +55,9 @@ extension NodeService {
 
         let record: OwnershipRecord
         do {
-            record = try await storage.readOwnership(entry.stored.machine.ownershipSlot, of: entry.stored.machine.definition.id)
+            record = try await ownership.read(entry.stored.machine)
         } catch {
-            machines[name]?.note = "The shared disk cannot be read, so it is not known who may run it: \(error)"
+            machines[name]?.note = "It is not known who may run it: \(error)"
             return
         }
         machines[name]?.record = record
@@ -173,7 +173,7 @@ extension NodeService {
         }
     }
 
-    private func settleState(_ local: LocalMachine) async throws {
+    func settleState(_ local: LocalMachine) async throws {
         switch try await local.condition() {
         case .running: await local.set(.running)
         case .ioError: await local.set(.ioError, note: "A disk refused a request; the guest waits for it.")
@@ -224,7 +224,6 @@ extension NodeService {
 
     /// Everything was sent, nothing is written. If the destination still has it, go forward; else a barrier, then back.
     private func finishOrRevert(_ local: LocalMachine, stored: StoredMachine, record: OwnershipRecord) async throws {
-        let slot = stored.machine.ownershipSlot
         let id = stored.machine.definition.id
         var state: IncomingState?
         if let migration = stored.outgoing, let destination = stored.destination, let peer = peers.client(of: destination) {
@@ -243,16 +242,17 @@ extension NodeService {
         }
         if let destination = stored.destination, state?.phase == .received {
             let successor = OwnershipRecord(vmID: id, owner: destination, epoch: record.epoch + 1)
-            if case .written = await storage.writeOwnership(successor, in: slot) {
+            if case .written = await ownership.handOver(stored.machine, to: successor) {
                 // The next look finds a record that names the destination.
                 logger.notice("a migration whose service had died is finished", metadata: ["vm": "\(local.machine.name)"])
             }
             return
         }
         // Writes of the service that died must not land after this one: the barrier ends them, and the epoch outranks them.
-        let now = try await storage.resolveOwnership(slot, of: id)
+        let now = try await ownership.resolve(stored.machine)
         guard now.owner == node else { return }
-        try await storage.outrank(now, with: OwnershipRecord(vmID: id, owner: node, epoch: now.epoch + 2), in: slot)
+        machines[local.machine.name]?.record = try await ownership.outrank(
+            now, with: OwnershipRecord(vmID: id, owner: node, epoch: now.epoch + 2), of: stored.machine)
         if stored.shouldRun { try await local.run() }
         await closeOutgoing(local.machine.name)
     }
@@ -328,5 +328,6 @@ extension NodeService {
         becomeOwner(name)
         machines[name]?.local = try await launch(entry.stored.machine)
         machines[name]?.resting = .stopped
+        tell(name, "\(name) was started again on \(node): it did not run, and is to.", .warning)
     }
 }

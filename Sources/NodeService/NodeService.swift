@@ -13,6 +13,7 @@ public actor NodeService {
     public nonisolated let configuration: NodeConfiguration
     nonisolated let logger: Logger
     nonisolated let storage: StorageAccess
+    nonisolated let ownership: any OwnershipLog
     nonisolated let peers: Peers
     nonisolated let hold: Hold
     let store: MachineStore
@@ -26,16 +27,30 @@ public actor NodeService {
     var incoming: [UUID: IncomingMachine] = [:]
     let validations = ValidationBook()
     nonisolated let probeResources: ProbeResources
+    /// Migrations that were given up before anything of them was here; the last ones.
+    var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
     nonisolated let forming: FormingSeat?
     /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.
     var member: MemberRecord?
     /// Whether this node's partition has quorum, so that machines may be started, moved and changed here. See ``PartitionGuard``.
     var mayStart = false
+    /// The open epoch that this node is part of; nil while there is none, or it is not decided.
+    var openEpoch: UInt64?
+    /// What runs here was compared with the configuration in this epoch.
+    var reconciledEpoch: UInt64?
+    /// Machines about which configuration, shared disk and QEMU do not agree.
+    var unsettled: Set<VMName> = []
+    /// What kept a machine from being as it should be when it was looked at last; told when it is so for a second time.
+    var suspicions: [VMName: String] = [:]
+    /// What the cluster's history is still to be told of machines here.
+    var untold: [ReconciliationFinding] = []
     /// Whether Corosync and the engine have been started since the service was.
     var engineRuns = false
     var nextEvictionQuestion = ContinuousClock.now
     var nextRenewal = ContinuousClock.now
+    /// The replacement of the witness that this node drives.
+    var witnessOperation: UUID?
 
     /// A machine this node knows: owned, being received, or owned by another that it came from.
     struct LocalEntry {
@@ -68,6 +83,11 @@ public actor NodeService {
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
         storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
+        if let forming {
+            ownership = ReplicatedOwnership(node: configuration.node, engine: forming.engine, storage: storage, logger: logger)
+        } else {
+            ownership = DiskOwnership(storage: storage)
+        }
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
@@ -88,6 +108,7 @@ public actor NodeService {
                 group.addTask { await self.storage.keepConnected() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
+                group.addTask { await self.keepReconciled() }
                 await group.waitForAll()
             }
         }

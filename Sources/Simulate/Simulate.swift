@@ -9,13 +9,15 @@ struct Simulate: AsyncParsableCommand {
         discussion: """
             One seed is replayed with everything that happens; a batch prints seeds a minute and the seeds that failed.
 
-              apus-simulate --seed 42
+              apus-simulate --storm log --seed 42
               apus-simulate --seeds 10000
             """)
 
+    @Option(help: "log: the replicated log alone, message by message; cluster: votes, partitions and machines; both.")
+    var storm = Storm.both
     @Option(help: "The seed to replay, or the first one of a batch.") var seed: UInt64 = 0
     @Option(help: "How many seeds; more than one is a batch on all cores.") var seeds: Int = 1
-    @Option(help: "Tenths of a second of trouble in each.") var steps: Int = 5_000
+    @Option(help: "Steps of trouble in each: events of the log, tenths of a second of the cluster.") var steps: Int = 5_000
 
     func validate() throws {
         guard (1...10_000_000).contains(seeds) else { throw ValidationError("--seeds is 1 to 10000000.") }
@@ -25,49 +27,67 @@ struct Simulate: AsyncParsableCommand {
 
     func run() async throws {
         guard seeds > 1 else {
-            let outcome = ScenarioStorm.run(seed: seed, steps: steps)
-            for line in outcome.log { print(line) }
-            report([outcome])
-            if !outcome.violations.isEmpty { throw ExitCode(1) }
+            let outcomes = storm.kinds.map { $0.run(seed, steps, true) }
+            for outcome in outcomes { for line in outcome.log { print(line) } }
+            for (kind, outcome) in zip(storm.kinds, outcomes) { report(outcome, kind) }
+            if outcomes.contains(where: { !$0.violations.isEmpty }) { throw ExitCode(1) }
             return
         }
         print("Seeds \(seed) to \(seed + UInt64(seeds) - 1), \(steps) steps each.")
-        let began = ContinuousClock.now
-        let failed = await batch()
-        let took = ContinuousClock.now - began
-        report(failed)
-        let minutes = Double(took.components.seconds) / 60 + Double(took.components.attoseconds) / 6e19
-        print("\(seeds) seeds, \(failed.count) failed, \(Int(Double(seeds) / max(minutes, 1e-6))) seeds a minute.")
-        if !failed.isEmpty { throw ExitCode(1) }
+        var hasFailed = false
+        for kind in storm.kinds {
+            let began = ContinuousClock.now
+            let failed = await batch(kind)
+            let took = ContinuousClock.now - began
+            for outcome in failed { report(outcome, kind) }
+            let minutes = Double(took.components.seconds) / 60 + Double(took.components.attoseconds) / 6e19
+            print("\(kind): \(seeds) seeds, \(failed.count) failed, \(Int(Double(seeds) / max(minutes, 1e-6))) seeds a minute.")
+            hasFailed = hasFailed || !failed.isEmpty
+        }
+        if hasFailed { throw ExitCode(1) }
     }
 
     /// As many at a time as Swift runs tasks side by side: one a core.
-    private func batch() async -> [ScenarioStorm.Outcome] {
+    private func batch(_ kind: Storm) async -> [StormOutcome] {
         let (first, steps) = (seed, steps)
         let end = first + UInt64(seeds)
-        return await withTaskGroup(of: ScenarioStorm.Outcome.self) { group in
-            var failed: [ScenarioStorm.Outcome] = []
+        return await withTaskGroup(of: StormOutcome.self) { group in
+            var failed: [StormOutcome] = []
             var next = first
             for _ in 0..<min(64, seeds) {
                 let seed = next
-                group.addTask { ScenarioStorm.run(seed: seed, steps: steps) }
+                group.addTask { kind.run(seed, steps, false) }
                 next += 1
             }
             for await outcome in group {
                 if !outcome.violations.isEmpty { failed.append(outcome) }
                 guard next < end else { continue }
                 let seed = next
-                group.addTask { ScenarioStorm.run(seed: seed, steps: steps) }
+                group.addTask { kind.run(seed, steps, false) }
                 next += 1
             }
             return failed.sorted { $0.seed < $1.seed }
         }
     }
 
-    private func report(_ outcomes: [ScenarioStorm.Outcome]) {
-        for outcome in outcomes where !outcome.violations.isEmpty {
-            print("seed \(outcome.seed) failed; replay it with: apus-simulate --seed \(outcome.seed) --steps \(steps)")
-            for violation in outcome.violations.prefix(5) { print("  \(violation)") }
+    private func report(_ outcome: StormOutcome, _ kind: Storm) {
+        guard !outcome.violations.isEmpty else { return }
+        print("seed \(outcome.seed) failed; replay it with: apus-simulate --storm \(kind) --seed \(outcome.seed) --steps \(steps)")
+        for violation in outcome.violations.prefix(5) { print("  \(violation)") }
+    }
+}
+
+/// Which rules a seed is played against.
+enum Storm: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case log, cluster, both
+
+    /// The storms in it, one by one.
+    var kinds: [Storm] { self == .both ? [.log, .cluster] : [self] }
+
+    func run(_ seed: UInt64, _ steps: Int, _ isTraced: Bool) -> StormOutcome {
+        switch self {
+        case .log: LogStorm.run(seed: seed, steps: steps, isTraced: isTraced)
+        case .cluster, .both: ScenarioStorm.run(seed: seed, steps: steps)
         }
     }
 }

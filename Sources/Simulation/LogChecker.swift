@@ -13,6 +13,8 @@ public struct LogChecker: Sendable {
         var requests: [RequestID: UInt64] = [:]
         /// For each epoch that committed something: how far the log is committed by then.
         var committedIn: [(epoch: UInt64, index: UInt64)] = []
+        /// The highest epoch that was open anywhere.
+        var opened: UInt64 = 0
     }
     private var lineages: [UInt64: Lineage] = [:]
     /// The log of each epoch, as durable replicas show it: chain at each last index seen.
@@ -40,6 +42,9 @@ public struct LogChecker: Sendable {
                     fail("request \(entry.request) is committed as entry \(old) and as entry \(entry.index)")
                 }
                 if !isRestart {
+                    if let opened = lineages[key]?.opened, opened > epoch {
+                        fail("entry \(entry.index) is committed in epoch \(epoch), after epoch \(opened) was open")
+                    }
                     if lineages[key]?.committedIn.last?.epoch == epoch { lineages[key]?.committedIn.removeLast() }
                     if let last = lineages[key]?.committedIn.last, last.epoch > epoch {
                         fail("entry \(entry.index) is committed in epoch \(epoch), after epoch \(last.epoch) committed entries")
@@ -55,6 +60,7 @@ public struct LogChecker: Sendable {
 
     /// An epoch is open, and this is the log of a node that follows it.
     mutating func opened(_ epoch: UInt64, on node: NodeID, log: ConfigurationLog) {
+        lineages[epoch >> 32, default: Lineage()].opened = max(lineages[epoch >> 32]?.opened ?? 0, epoch)
         guard let line = lineages[epoch >> 32], let last = line.committedIn.last(where: { $0.epoch < epoch }) else { return }
         let lastIndex = log.position.lastIndex
         guard lastIndex >= last.index else {
@@ -81,7 +87,13 @@ public struct LogChecker: Sendable {
             return
         }
     }
-    mutating func refused(_ request: RequestID) {
-        if lineages.values.contains(where: { $0.requests[request] != nil }) { fail("request \(request) was refused and is committed") }
+    /// - Parameter log: The log of the node that says so, where quorum is forced: two partitions may be forced at once, and what one of
+    ///   them refuses the other one may have. An answer holds for the partition that gave it.
+    mutating func refused(_ request: RequestID, log: ConfigurationLog?) {
+        for lineage in lineages.values {
+            guard let index = lineage.requests[request] else { continue }
+            if let log, log.chain(at: index) != lineage.chains[index] { continue }
+            fail("request \(request) was refused and is committed")
+        }
     }
 }

@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import SeededRandom
 
 /// How often things go wrong, in thousandths of the steps that may be faults (one in sixteen is).
 public struct FaultPlan: Sendable {
@@ -12,10 +13,20 @@ public struct FaultPlan: Sendable {
     public var kills = 80
     public var hangs = 40
     public var partitions = 120
+    /// A link that carries one way only.
+    public var oneWayCuts = 0
+    /// A message that is delivered twice.
+    public var duplicates = 0
+    /// Every node loses power at once.
+    public var blackouts = 0
+    /// A node stands still, and its clock goes on.
+    public var clockJumps = 0
     public var fullDisks = 30
     public var lostMemories = 8
     public var witnessTaken = 80
     public var witnessCut = 40
+    /// One node loses the SAN.
+    public var sanCuts = 0
     public var witnessDamaged = 20
     public var witnessReplaced = 0
     public var forces = 0
@@ -23,6 +34,7 @@ public struct FaultPlan: Sendable {
     public var voteChanges = 0
     /// Of a thousand times so often a disk does not get on.
     public var slowDisks = 0
+    public var slowWitness = 0
 
     public init() {}
     /// Drawn from a seed: quiet runs, wild runs, and all between.
@@ -43,17 +55,28 @@ public struct FaultPlan: Sendable {
         calm = [1, 4, 16][random.below(3)]
         voteChanges = random.chance(500) ? 0 : [20, 60, 300][random.below(3)]
         slowDisks = [0, 0, 700, 950][random.below(4)]
+        slowWitness = [0, 0, 700, 950][random.below(4)]
+        oneWayCuts = weights[random.below(4)]
+        duplicates = weights[random.below(3)]
+        blackouts = random.chance(300) ? 5 : 0
+        clockJumps = weights[random.below(3)]
+        sanCuts = weights[random.below(4)]
         witnessReplaced = random.chance(200) ? 20 : 0
         forces = random.chance(100) ? 20 : 0
         // Under other votes nobody may be left who remembers; then only an operator's order helps.
         if voteChanges > 0 || forces > 0 { lostMemories = 0 }
     }
     var isForced: Bool { forces > 0 }
+    /// What the weights come to; what is left of a thousand is nothing.
+    var total: Int {
+        2 * crashes + 2 * kills + hangs + partitions + oneWayCuts + duplicates + blackouts + clockJumps + fullDisks + lostMemories
+            + witnessTaken + witnessCut + sanCuts + witnessDamaged + witnessReplaced + forces
+    }
 }
 
 extension SimulatedCluster {
     mutating func fault(on place: Int) {
-        var dice = random.below(1000)
+        var dice = random.below(max(1000, plan.total))
         func hit(_ weight: Int, _ dice: inout Int) -> Bool {
             dice -= weight
             return dice < 0
@@ -81,6 +104,17 @@ extension SimulatedCluster {
             if nodes[place].isUp, nodes[place].isRunning { grantWitness(to: place) }
         } else if hit(plan.witnessCut, &dice) {
             witness?.isReachable.toggle()
+        } else if hit(plan.sanCuts, &dice) {
+            nodes[place].isCutFromSAN.toggle()
+            if isTraced { note("\(nodes[place].id) is cut from the SAN: \(nodes[place].isCutFromSAN)") }
+        } else if hit(plan.oneWayCuts, &dice) {
+            cutOneWay(at: place)
+        } else if hit(plan.duplicates, &dice) {
+            duplicate(in: ringOf[place])
+        } else if hit(plan.blackouts, &dice) {
+            for place in nodes.indices { crash(place) }
+        } else if hit(plan.clockJumps, &dice) {
+            nodes[place].clockOffset += .milliseconds(random.below(random.chance(500) ? 5_000 : 3_600_000))
         } else if hit(plan.witnessDamaged, &dice) {
             damageWitness()
         } else if hit(plan.witnessReplaced, &dice) {
@@ -111,6 +145,7 @@ extension SimulatedCluster {
         }
         nodes[place].member = member
         nodes[place].isHung = false
+        nodes[place].clockOffset = .zero - now
         nodes[place].inbox.clear()
         nodes[place].outbox.clear()
         nodes[place].nextNumber = 0
@@ -181,8 +216,8 @@ extension SimulatedCluster {
     }
 
     private mutating func loseMemory(_ place: Int) {
-        // One at a time: with two there may be nobody who remembers.
-        guard !nodes[place].isRunning, nodes.count > (witness == nil ? 2 : 1),
+        // One at a time: with two there may be nobody who remembers. A witness that is new, or was just replaced, remembers nothing either.
+        guard !nodes[place].isRunning, nodes.count > 1, witness.map({ $0.image != nil && retiredWitness == nil }) ?? (nodes.count > 2),
             nodes.indices.allSatisfy({ $0 == place || nodes[$0].disk.image != nil })
         else { return }
         if isTraced { note("\(nodes[place].id) loses its database") }
@@ -207,6 +242,39 @@ extension SimulatedCluster {
         groups.removeAll(where: \.isEmpty)
         if isTraced { note("rings \(groups.map { $0.map { nodes[$0].id } })") }
         reform(groups)
+    }
+
+    /// One direction fails, or all are put right. Totem counts a node out that does not hear another one: who goes with whom is a matter
+    /// of chance, and may be another matter a moment later.
+    private mutating func cutOneWay(at place: Int) {
+        if random.chance(250) {
+            deafness = []
+        } else if random.chance(500), let other = nodes.indices.filter({ $0 != place }).randomElement(using: &random) {
+            deafness.insert(Deafness(to: nodes[other].id, at: nodes[place].id))
+        }
+        var groups: [[Int]] = []
+        for place in nodes.indices.filter({ nodes[$0].isUp }).shuffled(using: &random) {
+            let fits = groups.firstIndex { group in
+                group.allSatisfy { other in
+                    let (a, b) = (nodes[place].id, nodes[other].id)
+                    return !deafness.contains(Deafness(to: a, at: b)) && !deafness.contains(Deafness(to: b, at: a))
+                }
+            }
+            if let fits { groups[fits].append(place) } else { groups.append([place]) }
+        }
+        // For a while the ring holds although one does not hear another.
+        guard random.chance(700), !groups.isEmpty else { return }
+        if isTraced { note("deaf \(deafness.map { "\($0.at) to \($0.to)" }), rings \(groups.map { $0.map { nodes[$0].id } })") }
+        reform(groups)
+    }
+
+    /// A message of the ring comes once more. Corosync does not do that; the rules stand it none the less.
+    private mutating func duplicate(in ring: Int) {
+        guard rings.indices.contains(ring), !rings[ring].items.isEmpty else { return }
+        let item = rings[ring].items[rings[ring].items.count - 1 - random.below(min(rings[ring].items.count, 20))]
+        guard case .message(let member, let message) = item.item, nodes[place(of: member.node)].member == member else { return }
+        if isTraced { note("once more: \(Self.brief(message))") }
+        rings[ring].order(.message(member, message), from: member.node)
     }
 
     /// New rings of these nodes.
@@ -280,13 +348,16 @@ extension SimulatedCluster {
         for place in nodes.indices {
             nodes[place].isHung = false
             nodes[place].disk.isFull = false
+            nodes[place].isCutFromSAN = false
             if !nodes[place].isUp { powerOn(place) }
             startProcess(place)
         }
+        deafness = []
         reform([Array(nodes.indices)])
         // A disk that still has the vote is plugged in again.
         let newest = nodes.max { ($0.disk.image?.position ?? ReplicaPosition()).isBehind($1.disk.image?.position ?? ReplicaPosition()) }
-        if let retired = retiredWitness, newest?.disk.image?.newestVotes.witnessID == retired.id {
+        let tables = newest?.disk.image?.tables ?? []
+        if let retired = retiredWitness, tables.contains(where: { $0.witness > 0 && $0.witnessID == retired.id }) {
             if let holder = witness?.holder { nodes[place(of: holder)].inbox.add(.event(.witnessLost)) }
             witness = retired
         }
@@ -316,8 +387,12 @@ extension SimulatedCluster {
         let before = plan
         plan.proposals = 0
         plan.longestStep = 4
+        plan.slowDisks = min(plan.slowDisks, 700)
+        plan.slowWitness = min(plan.slowWitness, 700)
         defer { plan = before }
         for step in 0..<steps {
+            // Who was left out often waits half a minute before it asks again.
+            if step == steps / 3 { plan.longestStep = 12 }
             self.step(faults: false)
             if checker.violation != nil { return false }
             if step % 16 == 0, isSettled { return true }
@@ -334,9 +409,4 @@ extension SimulatedCluster {
 
 extension ReplicaPosition {
     func isBehind(_ other: ReplicaPosition) -> Bool { other.isAhead(of: self) }
-}
-
-extension ReplicaImage {
-    /// The newest vote table in it, whether it is committed or not.
-    var newestVotes: VoteTable { entries.last { $0.votes != nil }?.votes ?? snapshotVotes }
 }

@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import SeededRandom
 
 /// A cluster in which everything that can go wrong does, as the seed has it: the real ``ConfigurationLog`` on simulated nodes.
 ///
@@ -21,24 +22,26 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     var nextProcess: UInt32 = 1
     var nextWitnessID: UInt64 = 77
     var retiredWitness: SimulatedWitness?
+    /// What does not get through: messages of the first to the second. The other way may be open.
+    var deafness: Set<Deafness> = []
 
-    /// A formed cluster: every node, and the witness, has one vote and the founding entry.
+    /// A formed cluster: every node, and the witness, has one vote, and every node the founding entry.
     public init(nodes count: Int, hasWitness: Bool, seed: UInt64, plan: FaultPlan = FaultPlan()) {
         random = SeededGenerator(seed: seed)
         self.plan = plan
         let ids = (1...max(count, 1)).compactMap { NodeID(rawValue: UInt16($0)) }
+        // A single node would have nobody to tell the empty witness what it has to keep.
         let table = VoteTable(
-            nodes: Dictionary(uniqueKeysWithValues: ids.map { ($0, 1) }), witness: hasWitness ? 1 : 0, witnessID: hasWitness ? 77 : 0)
-        let founding = ReplicaImage.founding(votes: table, state: [])
+            nodes: Dictionary(uniqueKeysWithValues: ids.map { ($0, 1) }), witness: hasWitness && ids.count > 1 ? 1 : 0,
+            witnessID: hasWitness ? 77 : 0)
+        let founding = ReplicaImage.founding(by: ids[0], payload: [], votes: table)
         for id in ids {
             var node = SimulatedNode<State>(id: id)
             node.disk.image = founding
             nodes.append(node)
         }
-        if hasWitness {
-            witness = SimulatedWitness(id: 77)
-            witness?.slots[0] = (1, founding)
-        }
+        // It was initialised, and has no image before the first epoch opens.
+        if hasWitness { witness = SimulatedWitness(id: 77) }
         rings = [SimulatedRing(nodes: ids)]
         ringOf = Array(repeating: 0, count: ids.count)
         for place in nodes.indices { startProcess(place) }
@@ -72,6 +75,21 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         case 13, 14: if random.chance(plan.proposals) { proposeSomething(on: random.below(nodes.count)) }
         default: if faults, random.below(plan.calm) == 0 { fault(on: random.below(nodes.count)) }
         }
+        if let violation = witness?.violation { fail(violation) }
+        checkPartitions()
+    }
+
+    /// Two partitions that know of their membership and both take changes. With a witness the one that lost it hears of it later, and
+    /// votequorum stops it meanwhile, which is not played here.
+    private mutating func checkPartitions() {
+        guard witness == nil, !plan.isForced, rings.count > 1 else { return }
+        var open: NodeID?
+        for node in nodes where node.isUp && node.status?.isOpen == true && node.inbox.isEmpty {
+            if let other = open, ringOf[place(of: other)] != ringOf[place(of: node.id)] {
+                fail("nodes \(other) and \(node.id) are open in different rings")
+            }
+            open = node.id
+        }
     }
 
     /// A node that can do something, if there is one: each step moves the world.
@@ -91,7 +109,14 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     }
     private mutating func receiveNext(at place: Int) {
         guard nodes[place].isUp, rings[ringOf[place]].isBehind(nodes[place].id) else { return }
-        receive(at: place, offset: random.chance(800) ? 0 : random.below(4))
+        let offset = random.chance(800) ? 0 : random.below(4)
+        // What it does not hear from the sender it gets from a third node, when it asks for it; or not.
+        let next = (rings[ringOf[place]].received[nodes[place].id]?.prefix ?? 0) + offset
+        if !deafness.isEmpty, next < rings[ringOf[place]].items.count {
+            let sender = rings[ringOf[place]].items[next].sender
+            if deafness.contains(Deafness(to: sender, at: nodes[place].id)), !random.chance(100) { return }
+        }
+        receive(at: place, offset: offset)
     }
     private mutating func receive(at place: Int, offset: Int) {
         let ring = ringOf[place]
@@ -133,12 +158,20 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     }
     private mutating func finishWitness() {
         guard let witness else { return }
+        if random.chance(plan.slowWitness) { return }
         if !witness.reads.isEmpty, random.chance(500) {
             let read = self.witness?.reads.removeFirst()
             guard let read else { return }
-            answerWitness(read.by, witness.isReachable ? .witnessRead(token: read.token, witness.image) : .failed(read.token))
+            let isAnswered = witness.isReachable && !nodes[place(of: read.by.node)].isCutFromSAN
+            answerWitness(read.by, isAnswered ? .witnessRead(token: read.token, witness.image) : .failed(read.token))
         } else if !witness.writes.isEmpty, let write = self.witness?.writes.remove(at: random.below(witness.writes.count)) {
-            guard witness.isReachable, witness.holder == write.by.node else {
+            guard witness.holder == write.by.node, !witness.refuses(write.image) else {
+                answerWitness(write.by, .failed(write.token))
+                return
+            }
+            guard witness.isReachable, !nodes[place(of: write.by.node)].isCutFromSAN else {
+                // The session may have been lost before the answer, or before the write.
+                self.witness?.leaveInDoubt(write.image, &random)
                 answerWitness(write.by, .failed(write.token))
                 return
             }
@@ -155,7 +188,8 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     // MARK: What a node does
 
     mutating func feed(_ event: LogEvent, to place: Int) {
-        guard nodes[place].log != nil, let effects = nodes[place].log?.handle(event, at: now) else { return }
+        let time = now + nodes[place].clockOffset
+        guard let effects = nodes[place].log?.handle(event, at: time) else { return }
         if isTraced, event != .tick || !effects.isEmpty { note("\(nodes[place].id) < \(Self.brief(event))") }
         for effect in effects { perform(effect, on: place) }
         if isTraced, checker.violation != nil { note("VIOLATION") }
@@ -214,7 +248,7 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
         nodes[place].answers[request] = result
         switch result {
         case .committed(let index): checker.answered(request, index: index)
-        case .refused: checker.refused(request)
+        case .refused: checker.refused(request, log: plan.isForced ? nodes[place].log : nil)
         case .unknown: break
         }
     }
@@ -271,6 +305,12 @@ public struct SimulatedCluster<State: ReplicatedState>: Sendable {
     static func brief(_ value: Any) -> String {
         String(String(describing: value).replacing("ClusterModel.", with: "").replacing("ClusterRules.", with: "").prefix(700))
     }
+}
+
+/// One direction of a link that is cut.
+struct Deafness: Hashable, Sendable {
+    var to: NodeID
+    var at: NodeID
 }
 
 extension LogEvent {

@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import SeededRandom
 
 /// A node's database: a step happens whole or not at all, and what contradicts the log is refused, as the real one refuses it.
 public struct SimulatedDisk: Sendable {
@@ -74,19 +75,43 @@ public struct SimulatedWitness: Sendable {
 
     public var image: ReplicaImage? { slots.compactMap { $0 }.max { $0.number < $1.number }?.image }
 
-    mutating func land(_ image: ReplicaImage) {
-        let numbers = slots.map { $0?.number ?? 0 }
-        slots[numbers[0] <= numbers[1] ? 0 : 1] = ((numbers.max() ?? 0) + 1, image)
+    /// What is wrong with a write that lands, if anything is: the holder knows what is on the witness, and never takes it back.
+    private(set) var violation: String?
+
+    /// The slot that is not the newest.
+    private var older: Int { (slots[0]?.number ?? 0) <= (slots[1]?.number ?? 0) ? 0 : 1 }
+
+    /// As the real one does: the holder may have been another one meanwhile, and not know that yet.
+    func refuses(_ new: ReplicaImage) -> Bool { wouldGoBack(to: new) }
+    private func wouldGoBack(to new: ReplicaImage) -> Bool {
+        guard let old = image?.position else { return false }
+        return old.isAhead(of: new.position) || old.promised > new.position.promised
+    }
+
+    mutating func land(_ new: ReplicaImage) {
+        if wouldGoBack(to: new) {
+            violation = "the witness had \(image?.position ?? ReplicaPosition()) and is overwritten with \(new.position)"
+        }
+        slots[older] = ((slots.compactMap { $0?.number }.max() ?? 0) + 1, new)
+    }
+    /// The writer went, or lost its session, in the middle of a write: it happened, or not, or half.
+    mutating func leaveInDoubt(_ new: ReplicaImage, _ random: inout SeededGenerator) {
+        if refuses(new) { return }
+        switch random.below(4) {
+        case 0, 1: land(new)
+        case 2: slots[older] = nil
+        default: break
+        }
     }
     /// A barrier: of the writes before it some landed, and none ever lands behind it.
     mutating func barrier(_ random: inout SeededGenerator) {
-        for write in writes where write.by.node == holder && random.chance(500) { land(write.image) }
+        for write in writes where write.by.node == holder { leaveInDoubt(write.image, &random) }
         writes = []
         reads = []
     }
     /// The same for one process.
     mutating func finish(_ member: GroupMember, _ random: inout SeededGenerator) {
-        for write in writes where write.by == member && holder == member.node && random.chance(500) { land(write.image) }
+        for write in writes where write.by == member && holder == member.node { leaveInDoubt(write.image, &random) }
         writes.removeAll { $0.by == member }
         reads.removeAll { $0.by == member }
     }

@@ -9,6 +9,10 @@ public struct SimulatedNode<State: ReplicatedState>: Sendable {
     public internal(set) var isUp = true
     /// The service does not get on, though it is in the group.
     public internal(set) var isHung = false
+    /// It lost its sessions to the SAN: nothing reaches the witness from here.
+    public internal(set) var isCutFromSAN = false
+    /// Its process's clock: begins with the process, and jumps when the whole node stood still.
+    var clockOffset = Duration.zero
     public internal(set) var member: GroupMember?
     public internal(set) var log: ConfigurationLog?
     public internal(set) var state = State()

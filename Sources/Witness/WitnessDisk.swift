@@ -7,12 +7,13 @@ import SCSI
 import SharedDisks
 import Synchronization
 
-/// Carries out on a real disk what ``WitnessArbitration`` decides, and reads and writes the configuration while this node holds the witness.
+/// Carries out on a real witness, a disk or a share, what ``WitnessArbitration`` decides, and reads and writes the configuration while this node holds the witness.
 ///
 /// ``run()`` is to be called once, in a task of the owner; it ends when that is cancelled. Everything else is for callers on any task.
 /// The vote is read by whoever polls Corosync without waiting: ``currentVote``.
 public actor WitnessDisk {
     public typealias Connect = @Sendable (Duration) async throws -> WitnessSession
+    public typealias Open = @Sendable () async throws -> any WitnessMedium
 
     public nonisolated let node: NodeID
     public nonisolated let cluster: UUID
@@ -24,21 +25,18 @@ public actor WitnessDisk {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private var machine: WitnessArbitration
-    private let connect: Connect
-    private let lun: LogicalUnitNumber
-    private let key: ReservationKey
+    private let openMedium: Open
+    private let label: String
+    private let key: NodeReservationKey
     private let start = ContinuousClock.now
     private let (operations, submit) = AsyncStream<(ArbitrationOperation, UInt64)>.makeStream()
     private nonisolated let vote = Mutex<CastVote?>(nil)
     private nonisolated let problem = Mutex<String?>(nil)
 
-    private var session: WitnessSession?
-    private var volume: WitnessVolume?
-    private var reservations: PersistentReservations?
+    private var medium: (any WitnessMedium)?
 
-    /// Every command at the witness ends within this, so a round is over before the lease is.
-    private static let commandLimit = Duration.seconds(1)
-
+    /// A witness disk.
+    ///
     /// - Parameters:
     ///   - epoch: Of this node's registration: rises with each start of the service.
     ///   - connect: Logs in, always under the same identity, within the given limit.
@@ -46,13 +44,27 @@ public actor WitnessDisk {
         node: NodeID, cluster: UUID, epoch: UInt16, votes: VoteTable, mode: ArbitrationMode = .majority, lun: LogicalUnitNumber,
         timings: ArbitrationTimings = ArbitrationTimings(), connect: @escaping Connect
     ) {
+        self.init(node: node, cluster: cluster, epoch: epoch, votes: votes, mode: mode, label: "\(lun)", timings: timings) {
+            try await DiskMedium.open(try await connect(.seconds(2)), lun: lun, cluster: cluster)
+        }
+    }
+
+    /// Any witness.
+    ///
+    /// - Parameters:
+    ///   - label: What it is called in messages.
+    ///   - open: Opens it anew, within some seconds; what was opened before has been closed.
+    public init(
+        node: NodeID, cluster: UUID, epoch: UInt16, votes: VoteTable, mode: ArbitrationMode = .majority, label: String,
+        timings: ArbitrationTimings = ArbitrationTimings(), open: @escaping Open
+    ) {
         self.node = node
         self.cluster = cluster
-        self.lun = lun
-        self.connect = connect
+        self.label = label
+        openMedium = open
         machine = WitnessArbitration(
             node: node, cluster: cluster, epoch: epoch, incarnation: .random(in: 1 ... .max), votes: votes, mode: mode, timings: timings)
-        key = ReservationKey(rawValue: NodeReservationKey(cluster: cluster, node: node, epoch: epoch).rawValue)
+        key = NodeReservationKey(cluster: cluster, node: node, epoch: epoch)
         (events, report) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1_000))
     }
 
@@ -71,6 +83,8 @@ public actor WitnessDisk {
     }
 
     public func ringChanged(_ ring: ArbitrationRing) { feed(.ring(ring)) }
+    /// Corosync of this node is gone, or hangs.
+    public func ringIsGone() { feed(.ringGone) }
     public func votesChanged(_ votes: VoteTable) { feed(.votes(votes)) }
     public func modeChanged(_ mode: ArbitrationMode) { feed(.mode(mode)) }
     /// The operator forces quorum on this partition.
@@ -86,32 +100,33 @@ public actor WitnessDisk {
     public var holder: NodeID? { machine.holder }
     public var isHolder: Bool { machine.isHolder(at: now) }
     /// ``VoteTable/witnessID`` of the witness that this node holds; nil when it does not hold it.
-    public var heldNumber: UInt64? { isHolder ? volume?.number : nil }
+    public var heldNumber: UInt64? { isHolder ? medium?.number : nil }
 
     /// Reads the newest configuration. Only the holder: it has passed the barrier, so nothing older can land after what it reads.
     public func readConfiguration() async throws(WitnessDiskError) -> WitnessReading {
-        let volume = try held()
-        do throws(WitnessError) { return try await volume.readNewest() } catch { throw .witness(error) }
+        let store = try held().store
+        do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
+    }
+
+    /// Reads the newest configuration without holding the witness: a hint, since it may be written at any time.
+    public func peekConfiguration() async throws(WitnessDiskError) -> WitnessReading {
+        guard let store = medium?.store else { throw .notHolder(disk: label, holder: "nobody") }
+        do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
     }
 
     /// Writes the configuration durably, as the holder, and makes sure that this node still was the holder when it was done.
     public func writeConfiguration(_ content: WitnessContent, evenIfDamaged: Bool = false) async throws(WitnessDiskError) {
-        let volume = try held()
-        let reservations = reservations
-        do throws(WitnessError) { try await volume.write(content, evenIfDamaged: evenIfDamaged) } catch { throw .witness(error) }
-        let found: CurrentReservation?
-        do throws(ReservationError) {
-            found = try await reservations?.reservation(until: .now.advanced(by: Self.commandLimit))
-        } catch { throw .lostWhileWriting(disk: volume.name) }
-        guard found?.holder?.key == key else { throw .lostWhileWriting(disk: volume.name) }
+        let medium = try held()
+        do throws(WitnessError) { try await medium.store.write(content, evenIfDamaged: evenIfDamaged) } catch { throw .witness(error) }
+        guard (try? await medium.holder()) == key else { throw .lostWhileWriting(disk: medium.store.name) }
     }
 
-    private func held() throws(WitnessDiskError) -> WitnessVolume {
-        guard isHolder, let volume else {
+    private func held() throws(WitnessDiskError) -> any WitnessMedium {
+        guard isHolder, let medium else {
             let holder = machine.holder.map { $0 == node ? "nobody for certain" : "node \($0)" } ?? "nobody"
-            throw .notHolder(disk: volume?.name ?? "\(lun)", holder: holder)
+            throw .notHolder(disk: medium?.store.name ?? label, holder: holder)
         }
-        return volume
+        return medium
     }
 
     // MARK: Facts in, effects out
@@ -168,6 +183,7 @@ public actor WitnessDisk {
             problem.withLock { $0 = "\(error)" }
             switch error {
             case let error as ReservationError: return result(of: error)
+            case is MediumError: return .conflict
             case let error as WitnessError:
                 if error.isExclusion { return .excluded }
                 return error.isTransportLost ? .sessionLost : .failed
@@ -190,62 +206,50 @@ public actor WitnessDisk {
             try await open()
             return .done
         }
-        guard let reservations, let volume else { return .sessionLost }
-        let deadline = ContinuousClock.now.advanced(by: Self.commandLimit)
+        guard let medium else { return .sessionLost }
         switch operation {
         case .openSession: return .failed
-        case .observe(let beat, let nodes): return .observed(try await observe(beat, nodes, volume, reservations))
-        case .register: try await reservations.registerIgnoringExisting(key, until: deadline)
-        case .reserve:
-            try await reservations.reserve(key, until: deadline)
-            try await reservations.barrier(until: deadline)
-        case .preempt(let victim): try await reservations.fence(ReservationKey(rawValue: victim.rawValue), key: key, until: deadline)
-        case .adopt(let orphan):
-            try await reservations.adopt(orphan: ReservationKey(rawValue: orphan.rawValue), key: key, until: deadline)
-        case .release: try await reservations.release(key, until: deadline)
+        case .observe(let beat, let nodes): return .observed(try await observe(beat, nodes, medium))
+        case .register: try await medium.register(key)
+        case .reserve: try await medium.reserve(key)
+        case .preempt(let victim): try await medium.preempt(victim, by: key)
+        case .adopt(let orphan): try await medium.adopt(orphan, by: key)
+        case .release: try await medium.release(key)
         }
         return .done
     }
 
     private func observe(
-        _ beat: ArbitrationBeat?, _ nodes: [NodeID], _ volume: WitnessVolume, _ reservations: PersistentReservations
+        _ beat: ArbitrationBeat?, _ nodes: [NodeID], _ medium: any WitnessMedium
     ) async throws -> WitnessObservation {
         let began = now
         if let beat {
-            try await volume.writeHeartbeat(
+            try await medium.store.writeHeartbeat(
                 WitnessHeartbeat(
                     node: node, incarnation: beat.incarnation, counter: beat.counter, claims: beat.claims,
-                    epoch: UInt64(key.rawValue & 0xffff), time: Date()))
+                    epoch: UInt64(key.epoch), time: Date()))
         }
         let readAt = now
-        let readings = try await volume.heartbeats(of: nodes)
+        let readings = try await medium.store.heartbeats(of: nodes)
         // After the heartbeats: see WitnessObservation.
         let reservationReadAt = now
-        let found = try await reservations.reservation(until: .now.advanced(by: Self.commandLimit))
+        let holder = try await medium.holder()
         let beats = readings.compactMapValues { reading -> ArbitrationBeat? in
             guard case .beat(let beat) = reading else { return nil }
             return ArbitrationBeat(incarnation: beat.incarnation, counter: beat.counter, claims: beat.claims)
         }
         return WitnessObservation(
-            writtenAt: beat == nil ? nil : began, readAt: readAt, beats: beats, reservationReadAt: reservationReadAt,
-            holder: found.holder.map { NodeReservationKey(rawValue: $0.key.rawValue) })
+            writtenAt: beat == nil ? nil : began, readAt: readAt, beats: beats, reservationReadAt: reservationReadAt, holder: holder)
     }
 
     private func open() async throws {
         await drop()
-        let session = try await connect(.seconds(2))
-        self.session = session
-        var disk = try await SharedDisk.attach(lun, of: session.transport, within: .seconds(2))
-        disk.commandLimit = Self.commandLimit
-        volume = try await WitnessVolume.open(disk, cluster: cluster)
-        reservations = PersistentReservations(lun, of: session.transport, disk: disk.id.description)
+        medium = try await openMedium()
     }
 
     private func drop() async {
-        let old = session
-        session = nil
-        volume = nil
-        reservations = nil
+        let old = medium
+        medium = nil
         await old?.close()
     }
 }

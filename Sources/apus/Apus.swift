@@ -32,6 +32,7 @@ struct Apus: AsyncParsableCommand {
             NodeCommand.self,
             EventsCommand.self,
             DiskCommand.self,
+            ReportCommand.self,
             LabCommand.self,
             CompletionCommand.self,
             VersionCommand.self,

@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import SeededRandom
 import Testing
 
 @testable import ClusterStore

@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import GRDB
+import SeededRandom
 import Testing
 
 @testable import ClusterStore

@@ -22,6 +22,8 @@ actor ProbeSession {
             try await joined().send([UInt8](repeating: 7, count: try number(words, 0)), within: .milliseconds(try number(words, 1) as Int))
         case "storm": return try await storm(words)
         case "burst": return try await burst(words)
+        case "post": return try post(words)
+        case "stalled": return ["text": .string(try joined().stalledSince == nil ? "no" : "yes")]
         case "quiet": printsMessages = false
         case "leave": await group?.leave()
         case "quorum": try await connectVotequorum(words)
@@ -89,6 +91,15 @@ actor ProbeSession {
         let group = try joined()
         let padding = [UInt8](repeating: UInt8(ascii: "."), count: max(0, size - 16))
         for index in 0..<count { try await group.send(Array("\(index) ".utf8) + padding, within: .seconds(20)) }
+        return ["sent": .number(count)]
+    }
+
+    /// Hands over messages numbered from 0 without waiting.
+    private func post(_ words: [String]) throws -> [String: Report.Value] {
+        let count: Int = try number(words, 0)
+        let padding = [UInt8](repeating: UInt8(ascii: "."), count: try number(words, 1))
+        let group = try joined()
+        for index in 0..<count { group.post(Array("\(index) ".utf8) + padding) }
         return ["sent": .number(count)]
     }
 

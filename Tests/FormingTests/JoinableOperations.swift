@@ -55,6 +55,7 @@ struct JoinableOperations: NodeOperations {
     func discardIncoming(_ migration: UUID, reason: String) async throws(APIError) { let _: Void = try await refuse() }
     func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState { try await refuse() }
     func openLinkTest() async throws(APIError) -> LinkTestReady { try await refuse() }
+    func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await refuse() }
     func obey(_ order: MemberOrder) async throws(APIError) { let _: Void = try await refuse() }
     func membership() async throws(APIError) -> Membership { try await refuse() }
     func makeToken(_ request: TokenRequest) async throws(APIError) -> TokenReply { try await refuse() }
@@ -67,8 +68,10 @@ struct JoinableOperations: NodeOperations {
     func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> { try await refuse() }
     func clusterStatus() async throws(APIError) -> ClusterStatusReport { try await refuse() }
     func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport { try await refuse() }
+    func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange { try await refuse() }
     func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport { try await refuse() }
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await refuse() }
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError) { let _: Void = try await refuse() }
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> { try await refuse() }
 
     func validationOffer() async throws(APIError) -> ValidationOffer { try await refuse() }

@@ -12,8 +12,8 @@ struct LabTests {
         let prefixes = ["lta", "ltb"]
         let tools = try LabTools.find()
         for prefix in prefixes { try await LabBuilder.down(prefix: prefix) }
-        async let first = LabBuilder(LabDescription(prefix: "lta"), tools: tools, startsService: false).up()
-        async let second = LabBuilder(LabDescription(prefix: "ltb"), tools: tools, startsService: false).up()
+        async let first = LabBuilder(LabDescription(prefix: "lta"), tools: tools, nodes: .bare).up()
+        async let second = LabBuilder(LabDescription(prefix: "ltb"), tools: tools, nodes: .bare).up()
         let labs = try await [first, second]
 
         for lab in labs {
@@ -60,7 +60,7 @@ struct LabTests {
         let description = try LabDescription(prefix: "lts", nodeCount: 1)
         try await withLab(description) { lab in
             let error = await #expect(throws: LabError.self) {
-                try await LabBuilder(description, tools: lab.tools, startsService: false).up()
+                try await LabBuilder(description, tools: lab.tools, nodes: .bare).up()
             }
             #expect(error?.description.contains("apus lab down --prefix lts") == true)
             let isRunning = try await lab.status().nodes.map(\.isRunning)
@@ -73,7 +73,7 @@ struct LabTests {
         let tools = try LabTools.find()
         try await LabBuilder.down(prefix: "ltc")
         let description = try LabDescription(prefix: "ltc", nodeCount: 16)
-        let build = Task { try await LabBuilder(description, tools: tools, startsService: false).up() }
+        let build = Task { try await LabBuilder(description, tools: tools, nodes: .bare).up() }
         try await Task.sleep(for: .milliseconds(milliseconds))
         build.cancel()
         await #expect(throws: LabError.self) { try await build.value }

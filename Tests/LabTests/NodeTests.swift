@@ -137,7 +137,7 @@ struct NodeTests {
             try await LabBuilder.down(prefix: "ntl")
             var tools = try LabTools.find()
             tools.apusd = apusd
-            let builder = LabBuilder(try LabDescription(prefix: "ntl", nodeCount: 1), tools: tools, serviceSeconds: 1)
+            let builder = LabBuilder(try LabDescription(prefix: "ntl", nodeCount: 1), tools: tools, nodes: .fixed, serviceSeconds: 1)
             let error = await #expect(throws: LabError.self) { try await builder.up() }
             let sentence = try #require(error?.description)
             #expect(sentence.contains("/run/apus-lab/ntl/n1/run/apusd.log"))

@@ -62,7 +62,7 @@ func withLab<Result: Sendable>(
     if let apusd { tools.apusd = apusd }
     // Of a run that was ended by force.
     try await LabBuilder.down(prefix: description.prefix)
-    let lab = try await LabBuilder(description, tools: tools, startsService: apusd != nil, serviceSeconds: serviceSeconds).up()
+    let lab = try await LabBuilder(description, tools: tools, nodes: apusd == nil ? .bare : .fixed, serviceSeconds: serviceSeconds).up()
     do {
         let result = try await body(lab)
         try await LabBuilder.down(prefix: description.prefix)

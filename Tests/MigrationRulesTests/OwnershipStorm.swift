@@ -1,5 +1,6 @@
 import ClusterModel
 import MigrationRules
+import SeededRandom
 import Testing
 
 /// Goal: no order of crashes, lost messages and late writes lets two nodes run one machine, and none loses it for good.
@@ -57,7 +58,7 @@ struct MigrationWorld {
     private var patience = 0
 
     init(seed: UInt64) {
-        random = SeededGenerator(state: seed)
+        random = SeededGenerator(seed: seed)
         records = [OwnershipRecord(vmID: machine().definition.id, owner: n1, epoch: 2), nil]
         begin()
     }

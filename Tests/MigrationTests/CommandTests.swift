@@ -11,7 +11,7 @@ extension MigrationTests {
     @Suite(.serialized)
     struct Command {
         @Test(
-            "The command says no with a sentence and exit code 1, or 2 when it was typed wrong", .timeLimit(.minutes(1)),
+            "The command says no with a sentence and exit code 1, or 2 when it was typed wrong", .timeLimit(.minutes(4)),
             arguments: [
                 (["vm", "migrate", "web10", "--to", "n9"], 1, "There is no node n9; the cluster has n1, n2."),
                 (["vm", "migrate", "web10", "--to", "n1"], 1, "web10 is on n1 already; name another node with --to."),
@@ -31,7 +31,7 @@ extension MigrationTests {
             #expect(place.node == Stage.n1)
         }
 
-        @Test("The command moves a machine, waits, and prints what it cost", .timeLimit(.minutes(1)))
+        @Test("The command moves a machine, waits, and prints what it cost", .timeLimit(.minutes(4)))
         func migrates() async throws {
             let machine = try Stage.get().machine
             try await machine.bring(to: Stage.n1)
@@ -44,7 +44,7 @@ extension MigrationTests {
             _ = try await machine.settle(within: 10)
         }
 
-        @Test("A plan moves nothing and gives numbers", .timeLimit(.minutes(1)))
+        @Test("A plan moves nothing and gives numbers", .timeLimit(.minutes(4)))
         func plan() async throws {
             let machine = try Stage.get().machine
             try await machine.bring(to: Stage.n1)
@@ -57,7 +57,7 @@ extension MigrationTests {
             #expect(after == before)
         }
 
-        @Test("A node describes its own API", .timeLimit(.minutes(1)))
+        @Test("A node describes its own API", .timeLimit(.minutes(4)))
         func openAPI() async throws {
             let document = try await Stage.get().client(of: Stage.n2).openAPI()
             let text = String(decoding: try APICoding.encoder.encode(document), as: UTF8.self)

@@ -9,7 +9,7 @@ extension MigrationTests {
     ///
     /// Method: a real migration is held or slowed down in the phase, a real process is killed or stopped, a plug is pulled, a disk filled.
     /// A watch on every QEMU's monitor proves that two never ran at a time; the guest's journal on the SAN proves one writer at a time.
-    @Suite(.serialized, .faults)
+    @Suite(.serialized)
     struct Faults {
         struct Case: Sendable, CustomTestStringConvertible {
             var moment: Moment
@@ -50,6 +50,7 @@ extension MigrationTests {
             Case(.firstPass, .killSourceService, .onSource),
             Case(.firstPass, .killDestinationService, .onEither),
             Case(.firstPass, .cutMigrationLink, .onSource),
+            Case(.firstPass, .breakMigrationConnections, .onSource),
             Case(.firstPass, .cutClusterLink, .onDestination),
             Case(.firstPass, .stopSourceQEMU, .onSource, healedAfter: 16),
             Case(.firstPass, .stopDestinationQEMU, .onSource),
@@ -85,7 +86,7 @@ extension MigrationTests {
             Case(.after, .killSourceService, .onDestination),
         ]
 
-        @Test("It runs on exactly one node, and a retry works", .timeLimit(.minutes(2)), arguments: cases)
+        @Test("It runs on exactly one node, and a retry works", .timeLimit(.minutes(4)), arguments: cases)
         func fault(_ test: Case) async throws {
             let stage = try Stage.get()
             let machine = stage.machine
@@ -116,7 +117,7 @@ extension MigrationTests {
                         try await test.fault.heal(stage, machine, source: source)
                     }
                     let record = try await machine.record(of: migration, within: 60)
-                    let end = try await machine.settle(within: 40)
+                    let end = try await machine.settle(within: MovingMachine.bootSeconds)
                     try await heal.value
                     try check(test.end, end.node, source: source, process: process, machine)
                     if test.healedAfter == nil { try await test.fault.heal(stage, machine, source: source) }

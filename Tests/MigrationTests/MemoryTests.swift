@@ -13,7 +13,7 @@ extension MigrationTests {
     /// transfer that was interrupted in its first pass.
     @Suite(.serialized)
     struct Memory {
-        @Test("Nothing that the guest wrote is lost in passes, nor after an interruption", .timeLimit(.minutes(3)))
+        @Test("Nothing that the guest wrote is lost in passes, nor after an interruption", .timeLimit(.minutes(4)))
         func checkedMemory() async throws {
             let stage = try Stage.get()
             let machine = MovingMachine(lab: stage.lab, clients: stage.clients, number: 16)
@@ -22,10 +22,7 @@ extension MigrationTests {
             try await stage.lab.guest().makeImage(
                 at: stage.lab.node("n1").runtimeFolder + "/memory.img", options: ["pti=off", "apus.memory=64:24:16"])
             try await stage.machine.quiet()
-            try await machine.create(image: "/run/apus/memory.img")
-            do {
-                _ = try await machine.client().startMachine(machine.name)
-                _ = try await machine.settle(within: 30)
+            try await machine.whileThere(image: "/run/apus/memory.img") {
                 try await expectGoodMemory(of: machine, on: Stage.n1)
                 var passes: [Int] = []
                 for round in 0..<4 {
@@ -49,10 +46,6 @@ extension MigrationTests {
                 // One to begin with, one for each pass that is not the last: what QEMU loses is lost in a second pass that is not.
                 #expect(passes.contains { $0 >= 4 }, "Too few passes to lose anything: \(passes)")
                 try await machine.quiet()
-                try await machine.delete()
-            } catch {
-                try? await machine.delete()
-                throw error
             }
         }
 

@@ -9,7 +9,7 @@ extension MigrationTests {
     @Suite(.serialized)
     struct Moves {
         @Test(
-            "A move loses no packet, and says what it cost", .timeLimit(.minutes(2)),
+            "A move loses no packet, and says what it cost", .timeLimit(.minutes(4)),
             arguments: [
                 (MigrationKind.live, Stage.n2), (.quick, Stage.n1), (.quick, Stage.n2), (.live, Stage.n1),
             ])
@@ -43,7 +43,7 @@ extension MigrationTests {
             #expect(journal.good && journal.records > 0, "\(journal)")
         }
 
-        @Test("Frames of every kind reach the guest: to its address, to all, on a VLAN", .timeLimit(.minutes(1)))
+        @Test("Frames of every kind reach the guest: to its address, to all, on a VLAN", .timeLimit(.minutes(4)))
         func frames() async throws {
             let stage = try Stage.get()
             let machine = stage.machine

@@ -7,7 +7,7 @@ import Testing
 extension MigrationTests {
     /// A guest that changes memory faster than the link carries it runs on the destination before all its memory is there. Losing an end
     /// in that time loses the memory; it must be said, and the disk must be whole.
-    @Suite(.serialized, .faults)
+    @Suite(.serialized)
     struct PostCopy {
         enum End: Sendable {
             case moved
@@ -18,9 +18,10 @@ extension MigrationTests {
         }
 
         @Test(
-            "Post-copy, and what may go wrong in it", .timeLimit(.minutes(2)),
+            "Post-copy, and what may go wrong in it", .timeLimit(.minutes(4)),
             arguments: [
-                (.killSourceService, .moved), (.killSourceQEMU, .lost), (.killDestinationQEMU, .lostAndBooted),
+                (.breakMigrationConnections, .moved), (.killSourceService, .moved), (.killSourceQEMU, .lost),
+                (.killDestinationQEMU, .lostAndBooted),
             ] as [(Fault, End)])
         func postCopy(fault: Fault, expected: End) async throws {
             let stage = try Stage.get()
@@ -28,12 +29,18 @@ extension MigrationTests {
             try await stage.lab.guest().makeImage(
                 at: stage.lab.node("n1").runtimeFolder + "/dirty.img", options: [Stage.journal, "apus.dirty=64:120"])
             try await stage.machine.quiet()
-            try await machine.create(image: "/run/apus/dirty.img")
-            _ = try await machine.client().startMachine(machine.name)
-            _ = try await machine.settle(within: 30)
+            try await machine.whileThere(image: "/run/apus/dirty.img") {
+                try await move(machine, stage, fault, expected)
+                let boots = expected == .moved ? 1 : 2
+                let journal = try await machine.journal(boots: boots)
+                #expect(journal.good && journal.boots == boots, "\(journal)")
+                try await machine.quiet()
+            }
+        }
+
+        private func move(_ machine: MovingMachine, _ stage: Stage, _ fault: Fault, _ expected: End) async throws {
             // Until it has touched the memory that it changes.
             try await Task.sleep(for: .seconds(2))
-
             let hold = try stage.hold("committing", on: Stage.n1)
             do {
                 try await RunWatcher.during(machine) {
@@ -63,25 +70,19 @@ extension MigrationTests {
                         if !isReported { throw Unexpected(await machine.story()) }
                         #expect(try Stage.nodes.allSatisfy { try machine.processes(on: $0).isEmpty })
                         _ = try await machine.client().startMachine(machine.name)
-                        #expect(try await machine.settle(within: 30).node == Stage.n2)
+                        #expect(try await machine.settle(within: MovingMachine.bootSeconds).node == Stage.n2)
                     case .lostAndBooted:
                         #expect(record.outcome == .lost && record.message.contains("Its disk is intact."), "\(record)")
-                        #expect(try await machine.settle(within: 40).node == Stage.n2)
+                        #expect(try await machine.settle(within: MovingMachine.bootSeconds).node == Stage.n2)
                         #expect(try machine.processes(on: Stage.n2) != [process])
                     }
                 }
             } catch {
                 try hold.release()
                 try await stage.lab.limit(to: nil)
-                try? await machine.delete()
                 throw error
             }
             try await stage.lab.limit(to: nil)
-            let boots = expected == .moved ? 1 : 2
-            let journal = try await machine.journal(boots: boots)
-            #expect(journal.good && journal.boots == boots, "\(journal)")
-            try await machine.quiet()
-            try await machine.delete()
         }
     }
 }

@@ -9,18 +9,18 @@ extension MigrationTests {
     /// Orders that cannot be carried out: each is refused with a sentence, and the machine does not notice.
     @Suite(.serialized)
     struct Refusals {
-        @Test("To a node that is not there", .timeLimit(.minutes(1)))
+        @Test("To a node that is not there", .timeLimit(.minutes(4)))
         func noSuchNode() async throws {
             try await Self.refused(.notFound, "There is no node n9; the cluster has n1, n2.") { $0.order(to: NodeName(unchecked: "n9")) }
         }
 
-        @Test("To the node where it is", .timeLimit(.minutes(1)))
+        @Test("To the node where it is", .timeLimit(.minutes(4)))
         func toItself() async throws {
             try await Self.refused(.refused, "web10 is on n1 already; name another node with --to.") { $0.order(to: Stage.n1) }
         }
 
         @Test(
-            "With numbers that make no sense", .timeLimit(.minutes(1)),
+            "With numbers that make no sense", .timeLimit(.minutes(4)),
             arguments: [(0, nil), (600_001, nil), (300, 999_999)] as [(Int, UInt64?)])
         func numbers(blackout: Int, bandwidth: UInt64?) async throws {
             try await Self.refused(.invalid, bandwidth == nil ? "makes no sense" : "too little to move a machine") {
@@ -28,7 +28,7 @@ extension MigrationTests {
             }
         }
 
-        @Test("While it is being moved; and that migration can be cancelled", .timeLimit(.minutes(1)))
+        @Test("While it is being moved; and that migration can be cancelled", .timeLimit(.minutes(4)))
         func twice() async throws {
             let stage = try Stage.get()
             let machine = stage.machine
@@ -54,7 +54,7 @@ extension MigrationTests {
             try await machine.quiet()
         }
 
-        @Test("A migration is cancelled while memory moves", .timeLimit(.minutes(1)), arguments: [MigrationKind.live, .quick])
+        @Test("A migration is cancelled while memory moves", .timeLimit(.minutes(4)), arguments: [MigrationKind.live, .quick])
         func cancelled(kind: MigrationKind) async throws {
             let stage = try Stage.get()
             let machine = stage.machine
@@ -73,7 +73,7 @@ extension MigrationTests {
             }
         }
 
-        @Test("A machine that is not running, or does not exist", .timeLimit(.minutes(1)))
+        @Test("A machine that is not running, or does not exist", .timeLimit(.minutes(4)))
         func notRunning() async throws {
             let stage = try Stage.get()
             let stopped = MovingMachine(lab: stage.lab, clients: stage.clients, number: 11)
@@ -85,7 +85,7 @@ extension MigrationTests {
             #expect(none?.code == .notFound && none?.message == "There is no virtual machine web11. See: apus vm list")
         }
 
-        @Test("The destination lacks the bridge", .timeLimit(.minutes(1)))
+        @Test("The destination lacks the bridge", .timeLimit(.minutes(4)))
         func noBridge() async throws {
             let n2 = try Stage.get().lab.node("n2")
             try await Self.refused(.refused, "n2 has no bridge br0; create it there, plugged into the same network.") {
@@ -98,7 +98,7 @@ extension MigrationTests {
             }
         }
 
-        @Test("The destination does not reach the SAN", .timeLimit(.minutes(2)))
+        @Test("The destination does not reach the SAN", .timeLimit(.minutes(4)))
         func noDisk() async throws {
             let n2 = try Stage.get().lab.node("n2")
             try await Self.refused(.refused, "n2 does not see shared disk") { machine in
@@ -114,7 +114,7 @@ extension MigrationTests {
         }
 
         @Test(
-            "The destination's QEMU cannot build the machine", .timeLimit(.minutes(2)),
+            "The destination's QEMU cannot build the machine", .timeLimit(.minutes(4)),
             arguments: [
                 ("Nehalem", "n2 cannot run CPU model Nehalem with"), ("pc-q35-7.2", "n2 cannot build a pc-q35-7.2 machine"),
             ])
@@ -142,7 +142,7 @@ extension MigrationTests {
             }
         }
 
-        @Test("The destination has not the memory", .timeLimit(.minutes(1)))
+        @Test("The destination has not the memory", .timeLimit(.minutes(4)))
         func noMemory() async throws {
             let stage = try Stage.get()
             // Almost all that is free: it starts, for it touches little, but then others take theirs.
@@ -163,7 +163,7 @@ extension MigrationTests {
             try await large.delete()
         }
 
-        @Test("The destination is powered off", .timeLimit(.minutes(2)))
+        @Test("The destination is powered off", .timeLimit(.minutes(4)))
         func powerless() async throws {
             let stage = try Stage.get()
             let n2 = try stage.lab.node("n2")

@@ -33,7 +33,11 @@ struct CallTests {
         #expect(try await client.clusterStatus() == Samples.report)
         #expect(try await client.setQuorum(quorum) == Samples.report)
         #expect(try await client.forceQuorum(forced) == Samples.report)
+        let witness = SetWitnessRequest(witness: .share("/srv/witness"), force: true)
+        #expect(try await client.setWitness(witness) == Samples.change)
+        #expect(try await client.corosyncFiles() == Samples.corosyncFiles)
         #expect(try await client.events(after: 6) == Samples.events)
+        try await client.noteEvent(Samples.note)
         let validate = StartValidationRequest(tokens: ["apus1abc"], tests: ["network"])
         let free = FreeProbeRequest(secret: Data([7]), request: Samples.probeRequest)
         #expect(try await client.validationOffer() == Samples.validationOffer)
@@ -45,7 +49,8 @@ struct CallTests {
         return [
             token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation,
             delivery,
-            order, order, order, quorum, forced, UInt64(6), validate, Samples.id, Samples.id, Samples.probeRequest, free,
+            order, order, order, quorum, forced, witness, UInt64(6), Samples.note, validate, Samples.id, Samples.id,
+            Samples.probeRequest, free,
         ]
     }
 

@@ -101,7 +101,11 @@ actor FakeNode: NodeOperations {
     func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
         try await answer(Samples.report, request)
     }
+    func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange {
+        try await answer(Samples.change, request)
+    }
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await answer(Samples.events, after) }
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError) { try await answer((), request) }
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> {
         _ = try await answer((), after)
         return AsyncThrowingStream { stream in
@@ -126,6 +130,7 @@ actor FakeNode: NodeOperations {
     func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await answer(Samples.probeReply, request) }
     func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply { try await answer(Samples.probeReply, request) }
 
+    func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await answer(Samples.corosyncFiles) }
     func obey(_ order: MemberOrder) async throws(APIError) { try await answer((), order) }
     func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer { try await answer(Samples.joinOffer, request) }
     func deliverMembership(_ request: MembershipDelivery) async throws(APIError) { try await answer((), request) }

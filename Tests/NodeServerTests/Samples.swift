@@ -79,6 +79,7 @@ enum Samples {
     static let membership = Membership(node: n1, state: .member, cluster: "prod", clusterID: id, note: "It runs.")
     static let tokenReply = TokenReply(token: "apus1abc", node: n1, address: "10.71.0.1", port: 7_060, expires: moment)
     static let prod = ClusterName(unchecked: "prod")
+    static let corosyncFiles = CorosyncFilesReply(configuration: "totem {}", key: Data([1, 2, 3]))
     static let change = ClusterChange(
         id: id, kind: .createCluster, subject: "prod", steps: [.init(at: moment, text: "n1: answers at 10.71.0.1")])
     static let endedChange = ClusterChange(
@@ -140,9 +141,10 @@ enum Samples {
         StartValidationRequest(nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], shares: ["/mnt"]),
         FreeProbeRequest(secret: Data([7]), request: probeRequest),
     ]
+    static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)
     private static let status: [any Described] = [
         report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
-        ForceQuorumRequest(reason: "n2 burnt down"),
+        ForceQuorumRequest(reason: "n2 burnt down"), SetWitnessRequest(witness: .share("/srv/witness"), force: true), corosyncFiles, note,
     ]
     private static let forming: [any Described] =
         [

@@ -1,4 +1,5 @@
 import SCSI
+import SeededRandom
 import Testing
 
 @Suite("Replies")
@@ -70,7 +71,7 @@ struct ReplyTests {
     /// Goal: nothing that a device sends traps. Method: every parser on every prefix of random bytes; errors are fine, crashes are not.
     @Test("No bytes trap", arguments: 0..<200 as Range<UInt64>)
     func hostile(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var raw = (0..<Int(random.next() % 96)).map { _ in random.next() % 3 == 0 ? 0xff : UInt8(truncatingIfNeeded: random.next()) }
         // Half of them look right at the start, so that the parsers go on.
         if seed % 2 == 0, raw.count > 4 { raw.replaceSubrange(0..<4, with: [0, [0x00, 0x80, 0x83, 0xb0][Int(seed / 2 % 4)], 0, 0xff]) }
@@ -92,17 +93,5 @@ struct ReplyTests {
             attempt { _ = try FullReservationStatus(parsing: $0) }
         }
         #expect(accepted < 12 * (96 + 1), "parsers accept everything")
-    }
-}
-
-/// A small random generator that gives the same numbers for the same seed.
-struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

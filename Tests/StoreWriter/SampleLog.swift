@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import SeededRandom
 
 /// What one replica is asked to make durable in a long and varied life, and what it must then hold. The seed says all of it, so
 /// another process can work out what this one should have done.
@@ -122,17 +123,5 @@ struct SampleLog {
         bytes.reserveCapacity(count + 8)
         while bytes.count < count { withUnsafeBytes(of: random.next()) { bytes.append(contentsOf: $0) } }
         return Array(bytes.prefix(count))
-    }
-}
-
-/// SplitMix64: the same numbers for a seed on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

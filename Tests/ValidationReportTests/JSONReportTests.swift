@@ -78,7 +78,10 @@ struct JSONReportTests {
         #expect(throws: ReportReadError.self) { try JSONReport.read(Array(deep.utf8)) }
     }
 
-    @Test("A damaged report is refused, or is read and shown; nothing traps", arguments: UInt64(0)..<300)
+    private let other: ValidationRun
+    init() throws { other = try SampleRun.make(nodes: 2, faulty: true, selection: ["network"]) }
+
+    @Test("A damaged report is refused, or is read and shown; nothing traps", arguments: UInt64(0)..<200)
     func damaged(seed: UInt64) throws {
         var generator = SampleGenerator(state: seed)
         var bytes = Array(Self.first.utf8)
@@ -95,8 +98,8 @@ struct JSONReportTests {
             let run = try JSONReport.read(bytes)
             #expect(ParsedDocument(HTMLReport.text(of: run)).problem == nil)
             #expect(ParsedDocument(JUnitReport.text(of: run)).problem == nil)
-            #expect(!ReportDifference(from: run, to: try SampleRun.make(nodes: 2, faulty: true)).text.isEmpty)
-        } catch let error as ReportReadError {
+            #expect(!ReportDifference(from: run, to: other).text.isEmpty)
+        } catch {
             #expect(error.description.hasSuffix("."))
         }
     }

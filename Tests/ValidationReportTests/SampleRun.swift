@@ -109,7 +109,7 @@ struct SampleRun {
                     ? ValidationFinding(
                         .failure, .pair(from, to, network: Self.cluster),
                         reason: "None of 20 datagrams to UDP port 5405 arrived; the other way all 20 did.",
-                        cure: "On \(to), allow UDP 5405 to 5412 from \(from): nft add rule inet filter input udp dport 5405-5412 accept")
+                        cure: "On \(to), allow UDP 5405 and 5406 from \(from): nft add rule inet filter input udp dport 5405-5406 accept")
                     : ValidationFinding(.pass, .pair(from, to, network: Self.cluster), reason: "All 20 datagrams arrived.")
             }, headline: isFaulty ? "cluster messages from \(nodes[0]) do not reach \(nodes[1])" : nil)
     }
@@ -137,7 +137,7 @@ struct SampleRun {
                         ? ValidationFinding(
                             .failure, .disk(disk, node: node), reason: "\(node) does not see LUN 4, which \(nodes[0]) sees.",
                             cure:
-                                "On the array, add the initiator iqn.2025-01.io.apus:\(node) to the access list of LUN 4; then apus disk rescan."
+                                "On the array, add the initiator iqn.2025-01.io.apus:\(node) to the access list of LUN 4, then validate again."
                         )
                         : ValidationFinding(.pass, .disk(disk, node: node), reason: "Seen once, by 2 paths.")
                 }

@@ -6,11 +6,11 @@ struct Machine {
     var cores = ProcessInfo.processInfo.activeProcessorCount
     var memoryGiB = (Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30)).rounded()
     var kernel = (text("/proc/sys/kernel/osrelease") ?? "?").trimmingCharacters(in: .whitespacesAndNewlines)
-    var acceleration: String
-    var qemuVersion: String
+    /// What else is worth knowing, for instance what QEMU it has.
+    var notes: [String] = []
 
     var line: String {
-        "\(cores) x \(processor), \(Int(memoryGiB)) GiB; Linux \(kernel); QEMU \(qemuVersion), \(acceleration); load \(Self.load)"
+        (["\(cores) x \(processor), \(Int(memoryGiB)) GiB", "Linux \(kernel)"] + notes + ["load \(Self.load)"]).joined(separator: "; ")
     }
 
     /// Processes that wanted to run, over the last minute (proc(5), loadavg).

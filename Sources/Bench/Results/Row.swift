@@ -24,14 +24,19 @@ enum Goal: Hashable, Sendable {
     case ratioAtLeast(Double)
     /// Our median, in the row's unit.
     case medianAtMost(Double)
+    case medianAtLeast(Double)
+    /// Our median, against the peer's times a factor and something more, in the row's unit.
+    case atMostPeer(times: Double, plus: Double)
     /// Ours, in every single run.
     case everyRunZero
 
-    func isMet(ours: Spread, ratio: Double?) -> Bool {
+    func isMet(ours: Spread, peer: Spread, ratio: Double?) -> Bool {
         switch self {
         case .ratioAtMost(let limit): ratio.map { $0 <= limit } ?? false
         case .ratioAtLeast(let limit): ratio.map { $0 >= limit } ?? false
         case .medianAtMost(let limit): ours.median <= limit
+        case .medianAtLeast(let limit): ours.median >= limit
+        case .atMostPeer(let factor, let more): ours.median <= peer.median * factor + more
         case .everyRunZero: ours.max == 0 && ours.min == 0
         }
     }
@@ -41,6 +46,8 @@ enum Goal: Hashable, Sendable {
         case .ratioAtMost(let limit): "ratio <= \(shortNumber(limit))"
         case .ratioAtLeast(let limit): "ratio >= \(shortNumber(limit))"
         case .medianAtMost(let limit): "median <= \(shortNumber(limit))"
+        case .medianAtLeast(let limit): "median >= \(shortNumber(limit))"
+        case .atMostPeer(let factor, let more): "<= \(shortNumber(factor)) x peer + \(shortNumber(more))"
         case .everyRunZero: "max = 0"
         }
     }
@@ -76,7 +83,7 @@ struct Row: Hashable, Sendable, Encodable {
         self.peer = Peer(name: peer, min: theirs.min, median: theirs.median, max: theirs.max)
         ratio = theirs.median == 0 ? nil : mine.median / theirs.median
         self.goal = goal.text
-        met = goal.isMet(ours: mine, ratio: ratio)
+        met = goal.isMet(ours: mine, peer: theirs, ratio: ratio)
     }
 }
 

@@ -18,13 +18,9 @@ struct ApusSide: Side {
         let command = (tools.apusd as NSString).deletingLastPathComponent + "/apus"
         guard access(command, X_OK) == 0 else { throw BenchError("\(command) is missing; `make bench` builds it.") }
         let guest = try await LabGuest.build(tools)
-        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: tools).up()
+        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: tools, nodes: .fixed).up()
         let side = ApusSide(lab: lab, guest: guest, command: command)
-        let client = try side.client("n1")
-        guard let disk = try await client.disks().first(where: { $0.lun == 2 }) else {
-            throw BenchError("Node n1 of lab \(prefix) does not see LUN 2 of its SAN; its log is \(try lab.node("n1").serviceLog).")
-        }
-        _ = try await client.initializeDisk(InitializeDiskRequest(disk: disk.id, label: "csv1"))
+        try await lab.makeVolume()
         return side
     }
 

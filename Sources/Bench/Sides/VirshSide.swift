@@ -19,7 +19,7 @@ struct VirshSide: Side {
             throw BenchError("virsh and libvirtd are missing; `make bench` installs them.")
         }
         let guest = try await LabGuest.build(tools)
-        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: tools, startsService: false).up()
+        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: tools, nodes: .bare).up()
         let daemons = try lab.nodes.map { try $0.start([script], seconds: 7_200) }
         for node in lab.nodes { try await waitForLibvirt(node) }
         try await defineSecret(lab)

@@ -6,6 +6,8 @@ public protocol ClusterStatusOperations: Sendable {
     func clusterStatus() async throws(APIError) -> ClusterStatusReport
     /// Changes how quorum is counted; the cluster goes on meanwhile.
     func setQuorum(_ request: SetQuorumRequest) async throws(APIError) -> ClusterStatusReport
+    /// Gives the cluster another witness, or none, while it runs.
+    func setWitness(_ request: SetWitnessRequest) async throws(APIError) -> ClusterChange
     /// Makes this partition go on without a majority. What the others changed meanwhile is lost.
     func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport
     /// The history of the cluster after an event, oldest first.
@@ -14,6 +16,8 @@ public protocol ClusterStatusOperations: Sendable {
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent]
     /// The same, and then every event as it happens.
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error>
+    /// Writes a line of somebody's own into the history. It is there for good when this returns: durable on a majority of votes.
+    func noteEvent(_ request: NoteEventRequest) async throws(APIError)
 }
 
 /// The cluster as one node sees it: `apus cluster status` and `apus cluster quorum`.
@@ -112,11 +116,27 @@ public struct SetQuorumRequest: Hashable, Sendable, Codable {
     public var isModelAutomatic: Bool?
     public var isDynamic: Bool?
     public var secondsUntilStop: Int?
-    public init(model: QuorumModel? = nil, isModelAutomatic: Bool? = nil, isDynamic: Bool? = nil, secondsUntilStop: Int? = nil) {
+    /// Take the witness out of the count, for work on the array, or back into it.
+    public var isWitnessInMaintenance: Bool?
+    public init(
+        model: QuorumModel? = nil, isModelAutomatic: Bool? = nil, isDynamic: Bool? = nil, secondsUntilStop: Int? = nil,
+        isWitnessInMaintenance: Bool? = nil
+    ) {
         self.model = model
         self.isModelAutomatic = isModelAutomatic
         self.isDynamic = isDynamic
         self.secondsUntilStop = secondsUntilStop
+        self.isWitnessInMaintenance = isWitnessInMaintenance
+    }
+}
+
+public struct SetWitnessRequest: Hashable, Sendable, Codable {
+    public var witness: WitnessChoice
+    /// Take the disk or folder although it carries something else, which is destroyed.
+    public var force: Bool
+    public init(witness: WitnessChoice, force: Bool = false) {
+        self.witness = witness
+        self.force = force
     }
 }
 
@@ -124,4 +144,29 @@ public struct ForceQuorumRequest: Hashable, Sendable, Codable {
     /// Why, for the history.
     public var reason: String
     public init(reason: String) { self.reason = reason }
+}
+
+/// A line for the history, by somebody who wants it remembered there: work on a switch, a disk that was replaced.
+public struct NoteEventRequest: Hashable, Sendable, Codable {
+    /// 1 to ``maximumByteCount`` bytes of UTF-8, in one line.
+    public var sentence: String
+    /// ``ClusterEvent/Severity/information`` unless told otherwise.
+    public var severity: ClusterEvent.Severity?
+    /// The history keeps some hundred events and is part of every copy of the configuration.
+    public static let maximumByteCount = 2_048
+    public init(sentence: String, severity: ClusterEvent.Severity? = nil) {
+        self.sentence = sentence
+        self.severity = severity
+    }
+
+    /// - Throws: ``APIError/Code/invalid`` with what is allowed.
+    public func check() throws(APIError) {
+        guard (1...Self.maximumByteCount).contains(sentence.utf8.count) else {
+            throw APIError(.invalid, "A note has 1 to \(Self.maximumByteCount) bytes, not \(sentence.utf8.count).")
+        }
+        // Lines of the history are read by people in terminals: nothing in them may move the cursor or feign another line.
+        guard sentence.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }) else {
+            throw APIError(.invalid, "A note is one line of text, without control characters.")
+        }
+    }
 }

@@ -146,6 +146,20 @@ public struct JoinState: Hashable, Sendable, Codable {
 public protocol MemberOperations: Sendable {
     /// Stops, starts, or leaves the cluster. Replies once it is done.
     func obey(_ order: MemberOrder) async throws(APIError)
+    /// The files of Corosync as this member has them, for one that was away while they changed.
+    func corosyncFiles() async throws(APIError) -> CorosyncFilesReply
+}
+
+/// What a member needs so that its Corosync is heard by the others'.
+public struct CorosyncFilesReply: Hashable, Sendable, Codable {
+    /// corosync.conf; its version tells which is the newest.
+    public var configuration: String
+    /// The key that goes with it.
+    public var key: Data
+    public init(configuration: String, key: Data) {
+        self.configuration = configuration
+        self.key = key
+    }
 }
 
 public struct MemberOrder: Hashable, Sendable, Codable {

@@ -101,12 +101,16 @@ public enum Endpoints {
 
     public static let obey = Endpoint<MemberOrder, NoContent>(
         .post, "/v1/peer/membership", "Stop, start, or leave the cluster", for: .peers, deadline: .seconds(120))
+    public static let corosyncFiles = Endpoint<NoContent, CorosyncFilesReply>(
+        .get, "/v1/peer/corosync", "Corosync's files as this member has them", for: .peers, deadline: .seconds(5))
 
     // The cluster as a whole.
     public static let clusterStatus = Endpoint<NoContent, ClusterStatusReport>(
         .get, "/v1/cluster", "The cluster as this node sees it: votes, witness, what may fail next", for: .operators, deadline: .seconds(5))
     public static let setQuorum = Endpoint<SetQuorumRequest, ClusterStatusReport>(
         .post, "/v1/cluster/quorum", "Change how quorum is counted", for: .operators, deadline: .seconds(30))
+    public static let setWitness = Endpoint<SetWitnessRequest, ClusterChange>(
+        .post, "/v1/cluster/witness", "Give the cluster another witness, or none", for: .operators, deadline: .seconds(30))
     public static let forceQuorum = Endpoint<ForceQuorumRequest, ClusterStatusReport>(
         .post, "/v1/cluster/quorum/force", "Make this partition go on without a majority; what the others changed is lost", for: .operators,
         deadline: .seconds(60))
@@ -116,6 +120,8 @@ public enum Endpoints {
     public static let followEvents = Endpoint<NoContent, ClusterEvent>(
         .get, "/v1/cluster/events/{after}/follow", "The history after an event, and then every event as it happens", for: .operators,
         deadline: .seconds(10), replies: .lines)
+    public static let noteEvent = Endpoint<NoteEventRequest, NoContent>(
+        .post, "/v1/cluster/events", "Write a line into the history", for: .operators, deadline: .seconds(15), maxRequestBytes: 16 << 10)
 
     // Validation.
     public static let validationOffer = Endpoint<NoContent, ValidationOffer>(
@@ -162,7 +168,9 @@ public enum Endpoints {
         recoverIncoming.description, discardIncoming.description, openLinkTest.description,
         membership.description, makeToken.description, createCluster.description, addNode.description, evictNode.description,
         stopNode.description, startNode.description, destroyCluster.description, followChange.description, obey.description,
-        clusterStatus.description, setQuorum.description, forceQuorum.description, events.description, followEvents.description,
+        corosyncFiles.description,
+        clusterStatus.description, setQuorum.description, setWitness.description, forceQuorum.description, events.description,
+        followEvents.description, noteEvent.description,
         validationOffer.description, startValidation.description, followValidation.description, cancelValidation.description,
         validationReport.description, probe.description, probeFree.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,

@@ -155,6 +155,9 @@ extension MemberOrder: Described {
         ])
     }
 }
+extension CorosyncFilesReply: Described {
+    public static var schema: Schema { .object([.init("configuration", .text(), "corosync.conf"), .init("key", .secret)]) }
+}
 extension JoinState.Phase: Described {
     public static var schema: Schema { .cases(of: Self.self) }
     public static var schemaName: String? { "JoinPhase" }

@@ -47,6 +47,22 @@ extension SetQuorumRequest: Described {
         .object([
             Schema.property("model", QuorumModel.self, optional: true), .init("isModelAutomatic", .boolean, optional: true),
             .init("isDynamic", .boolean, optional: true), .init("secondsUntilStop", .integer(minimum: 0), optional: true, "at most 86400"),
+            .init("isWitnessInMaintenance", .boolean, optional: true, "out of the count, for work on the array"),
+        ])
+    }
+}
+extension SetWitnessRequest: Described {
+    public static var schema: Schema {
+        .object([
+            Schema.property("witness", WitnessChoice.self), .init("force", .boolean, "destroy what the disk or folder carries"),
+        ])
+    }
+}
+extension NoteEventRequest: Described {
+    public static var schema: Schema {
+        .object([
+            .init("sentence", .text(), "one line, at most \(maximumByteCount) bytes"),
+            Schema.property("severity", ClusterEvent.Severity.self, optional: true, "information unless told otherwise"),
         ])
     }
 }

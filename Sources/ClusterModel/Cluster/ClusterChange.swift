@@ -9,6 +9,7 @@ public struct ClusterChange: Hashable, Sendable, Codable {
         case stopNode = "stop-node"
         case startNode = "start-node"
         case destroyCluster = "destroy-cluster"
+        case setWitness = "set-witness"
     }
     public enum Outcome: String, Hashable, Sendable, Codable, CaseIterable {
         case done
@@ -26,7 +27,7 @@ public struct ClusterChange: Hashable, Sendable, Codable {
     }
     public var id: UUID
     public var kind: Kind
-    /// The name of the cluster or node it is about.
+    /// The name of the cluster or node it is about; of a witness, what was asked for.
     public var subject: String
     public var steps: [Step]
     /// nil while it goes on.

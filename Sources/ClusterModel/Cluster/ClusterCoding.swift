@@ -24,9 +24,21 @@ public enum ClusterCoding {
     private struct Versioned<Content: Codable>: Codable {
         var version: Int
         var content: Content
+
+        init(version: Int, content: Content) {
+            self.version = version
+            self.content = content
+        }
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            // The number first: what a newer version wrote need not look like anything known here.
+            version = try container.decode(Int.self, forKey: .version)
+            guard version == ClusterCoding.version else { throw OtherVersion(found: version) }
+            content = try container.decode(Content.self, forKey: .content)
+        }
     }
-    private struct VersionOnly: Codable {
-        var version: Int
+    private struct OtherVersion: Error {
+        var found: Int
     }
 
     private static func encode(_ value: some Encodable) throws(ClusterCodingError) -> [UInt8] {
@@ -38,15 +50,10 @@ public enum ClusterCoding {
     private static func decode<Content: Codable>(
         _ type: Content.Type, from bytes: [UInt8], noun: String
     ) throws(ClusterCodingError) -> Content {
-        let data = Data(bytes)
-        // The number alone first: what a newer version wrote need not look like anything known here.
-        let found: Int
-        do { found = try JSONDecoder().decode(VersionOnly.self, from: data).version } catch {
-            throw .unreadable(noun: noun, problem: "\(error)")
-        }
-        guard found <= version else { throw .newer(noun: noun, found: found, known: version) }
-        guard found >= 1 else { throw .unreadable(noun: noun, problem: "its version is \(found)") }
-        do { return try JSONDecoder().decode(Versioned<Content>.self, from: data).content } catch {
+        do { return try JSONDecoder().decode(Versioned<Content>.self, from: Data(bytes)).content } catch let error as OtherVersion {
+            guard error.found > version else { throw .unreadable(noun: noun, problem: "its version is \(error.found)") }
+            throw .newer(noun: noun, found: error.found, known: version)
+        } catch {
             throw .unreadable(noun: noun, problem: "\(error)")
         }
     }

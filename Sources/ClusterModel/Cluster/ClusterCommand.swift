@@ -34,10 +34,12 @@ public enum ClusterCommand: Hashable, Sendable, Codable {
     case addDisk(disk: ClusterDisk)
     case removeDisk(disk: DiskID)
 
-    case addMachine(machine: VirtualMachine, owner: NodeID)
+    /// `epoch` is that of the ownership record that was written when its slot was claimed: both count on from there.
+    case addMachine(machine: VirtualMachine, owner: NodeID, epoch: UInt64)
     /// The definition or the extents change; the machine keeps name, identifier, owner and epoch.
     case changeMachine(machine: VirtualMachine)
-    case removeMachine(machine: VMName)
+    /// Refused unless `epoch` is the machine's: whoever deletes it owned it when it said so.
+    case removeMachine(machine: VMName, epoch: UInt64)
     case startMachine(machine: VMName)
     case stopMachine(machine: VMName)
     case changeOwner(change: OwnerChange)
@@ -45,6 +47,8 @@ public enum ClusterCommand: Hashable, Sendable, Codable {
     case recordReconciliation(node: NodeID, findings: [ReconciliationFinding])
 
     case renewAuthority(authority: ClusterAuthority)
+    /// Another key for Corosync's links, base64: whoever was evicted has the old one.
+    case setCorosyncKey(key: Secret)
     case recordCertificate(certificate: IssuedCertificate)
     case addJoinToken(token: JoinToken)
     case useJoinToken(hash: String, node: NodeName)
@@ -116,7 +120,7 @@ public struct OwnerChange: Hashable, Sendable, Codable {
     public var machine: VMName
     public var from: NodeID
     public var to: NodeID
-    /// The machine's epoch + 1.
+    /// The machine's epoch + 1. An owner that names itself renews its claim: no change that was ordered for this epoch can happen after it.
     public var epoch: UInt64
     public var cause: OwnerChangeCause
     public init(machine: VMName, from: NodeID, to: NodeID, epoch: UInt64, cause: OwnerChangeCause) {
@@ -135,10 +139,13 @@ public struct ReconciliationFinding: Hashable, Sendable, Codable {
     public var problem: String?
     /// A sentence for the history; nil when there is nothing to tell.
     public var sentence: String?
-    public init(machine: VMName, problem: String?, sentence: String?) {
+    /// How grave that is; nil lets it follow from whether there is a problem.
+    public var severity: ClusterEvent.Severity?
+    public init(machine: VMName, problem: String?, sentence: String?, severity: ClusterEvent.Severity? = nil) {
         self.machine = machine
         self.problem = problem
         self.sentence = sentence
+        self.severity = severity
     }
 }
 

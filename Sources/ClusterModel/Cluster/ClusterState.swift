@@ -29,6 +29,8 @@ public struct ClusterState: Hashable, Sendable, Codable {
     public var forcedQuorum: ForcedQuorum?
 
     public var authority: ClusterAuthority?
+    /// The key of Corosync's links, base64; nil while it is the one that the members got when they joined.
+    public var corosyncKey: Secret?
     /// By serial.
     public var certificates: [String: IssuedCertificate]
     /// By hash.

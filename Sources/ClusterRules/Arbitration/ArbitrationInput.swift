@@ -84,6 +84,8 @@ public enum ArbitrationInput: Hashable, Sendable {
     /// Time went by; ``WitnessArbitration/nextWake`` says when this is due.
     case tick
     case ring(ArbitrationRing)
+    /// This node is in no ring, or its Corosync says nothing any more. Until the next ``ring(_:)``, which may be the same.
+    case ringGone
     case votes(VoteTable)
     case mode(ArbitrationMode)
     /// The operator forces quorum on this partition: take the witness even from a holder that lives.

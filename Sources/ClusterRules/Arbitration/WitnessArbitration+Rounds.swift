@@ -42,9 +42,12 @@ extension WitnessArbitration {
     ///
     /// With exactly half of the votes it does not: the other half could take the witness while members of this ring still count its vote.
     func mustRelease(_ now: Duration) -> Bool {
-        guard let ring else { return false }
+        guard let ring else {
+            // Its service lives, its Corosync does not: nobody can count the vote by it, and while it claims nobody else may take it.
+            return ringGoneSince.map { now - $0 >= ringAge } ?? false
+        }
         if mode == .maintenance { return isEnoughAlone(ring) || votes.isMajority(ring.members, withWitness: false) }
-        return mode == .majority && !mayTake(ring) && now - ringSince >= timings.ringAge && !isForced
+        return mode == .majority && !mayTake(ring) && now - ringSince >= ringAge && !isForced
     }
 
     // MARK: May this node take the witness?
@@ -53,7 +56,7 @@ extension WitnessArbitration {
     private func isChallenger(_ now: Duration) -> Bool {
         guard let ring, mode != .maintenance, ring.members.contains(node) else { return false }
         if isForced { return true }
-        guard mayTake(ring), hasEverybody(ring) || now - ringSince >= timings.ringAge else { return false }
+        guard mayTake(ring), hasEverybody(ring) || now - ringSince >= ringAge else { return false }
         let lowest = ring.members.filter { other in
             other == node || tracks[other].map { $0.beat != nil && $0.writtenAfter != nil && now - $0.seenAt < timings.lease } ?? false
         }.min()
@@ -163,7 +166,7 @@ extension WitnessArbitration {
         nextRound = seen.reservationReadAt < ringSince ? now : now + timings.interval
         // To take the witness from a silent holder as soon as it may be taken.
         if let held = seen.holder?.node, let track = tracks[held], ring != nil {
-            for due in [track.seenAt + timings.silence, ringSince + timings.ringAge] where due > now { nextRound = min(nextRound, due) }
+            for due in [track.seenAt + timings.silence, ringSince + ringAge] where due > now { nextRound = min(nextRound, due) }
         }
         for other in Set(votes.nodes.keys).union(seen.beats.keys) where other != node {
             let beat = seen.beats[other]

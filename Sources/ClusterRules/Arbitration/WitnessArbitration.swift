@@ -22,6 +22,8 @@ public struct WitnessArbitration: Sendable {
     var mode: ArbitrationMode
     var ring: ArbitrationRing?
     var ringSince: Duration = .zero
+    /// Since when it is known that there is none.
+    var ringGoneSince: Duration?
     var isForced = false
 
     // The session and what is under way on it.
@@ -107,10 +109,16 @@ public struct WitnessArbitration: Sendable {
             guard new != ring else { break }
             ring = new
             ringSince = now
+            ringGoneSince = nil
             isForced = false
             lastVote = nil
             // What was read before does not count for the new ring.
             nextRound = now
+        case .ringGone:
+            guard ringGoneSince == nil else { break }
+            ring = nil
+            ringGoneSince = now
+            lastVote = nil
         case .votes(let table): votes = table
         case .mode(let new): mode = new
         case .force: isForced = true
@@ -171,6 +179,8 @@ public struct WitnessArbitration: Sendable {
     }
 
     // MARK: What a ring may do
+
+    var ringAge: Duration { timings.ringAge(nodes: votes.nodes.count) }
 
     private var nodeVotes: Int { votes.total - votes.witness }
     func ringVotes(_ ring: ArbitrationRing) -> Int { votes.votes(of: ring.members, withWitness: false) }

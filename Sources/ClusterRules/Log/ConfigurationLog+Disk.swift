@@ -81,7 +81,7 @@ extension ConfigurationLog {
         disk.failure = nil
         if let epoch = step.promise, session?.begin?.epoch == epoch { send(.promised(epoch: epoch, witness: false)) }
         if let done = step.acknowledgement, hasAdopted, session?.begin?.epoch == done.epoch {
-            send(.acknowledged(epoch: done.epoch, index: done.index, witness: false))
+            acknowledge(epoch: done.epoch, index: done.index, witness: false)
         }
         if recovered, session?.isOpen != true { startRound(leavingOut: session?.leftOut ?? []) }
     }

@@ -98,8 +98,11 @@ extension ConfigurationLog {
         guard current.next == nil, !isOrdered, !appendInFlight || orderedVotesVersion == nil else { return .votesInProgress }
         guard votes.version == current.inForce.version &+ 1 else { return .votesOutOfDate }
         if current.inForce.witness > 0, votes.witness > 0, votes.witnessID != current.inForce.witnessID { return .twoWitnesses }
-        // A witness in the hands of a node that is no member any more cannot be written.
-        let witness = session.witness.flatMap { votes.nodes[$0.holder] != nil ? $0.report.witnessID : nil }
+        // A witness in the hands of a node that is no member any more cannot be written. One that was not written yet has no memory: were
+        // the cluster to lose power before it is, its promise would not count, and nobody could go on.
+        let witness = session.witness.flatMap {
+            votes.nodes[$0.holder] != nil && session.witnessAcknowledged[$0.report.witnessID] != nil ? $0.report.witnessID : nil
+        }
         let following = session.acknowledged.keys.filter { votes.nodes[$0] != nil }
         guard votes.nodes.values.allSatisfy({ 0...1000 ~= $0 }), 0...1000 ~= votes.witness, votes.total > 0, !following.isEmpty,
             LogSession.lacking([votes], nodes: following, witnessID: witness) == nil
@@ -107,10 +110,11 @@ extension ConfigurationLog {
         return nil
     }
 
-    /// Sends the next entries, one message at a time: what comes in meanwhile goes together into the next one.
+    /// Sends the next entries. What comes in while the ones before are on their way to a majority goes together into the next message, and
+    /// with it into one sync of each disk: with many writers that is worth more than a second message under way.
     mutating func orderNext() {
         guard isLeader, follows, let session, session.isOpen, !appendInFlight, !toOrder.isEmpty, let begin = session.begin,
-            committed >= baseIndex(begin)
+            committed >= baseIndex(begin), committed == log.lastIndex || toOrder.count >= LogLimits.proposalsHeldBack
         else { return }
         var items: [Append.Item] = []
         var bytes = 0
@@ -172,6 +176,13 @@ extension ConfigurationLog {
         hasAdopted = false
         mustFetch = true
         fetchLog()
+    }
+
+    /// Tells what is durable here, and counts it at once: only the others have to hear of it first.
+    mutating func acknowledge(epoch: UInt64, index: UInt64, witness: Bool) {
+        send(.acknowledged(epoch: epoch, index: index, witness: witness))
+        guard let session, !session.leftOut.contains(me) else { return }
+        acknowledged(epoch, index, by: me, witness: witness)
     }
 
     mutating func acknowledged(_ epoch: UInt64, _ index: UInt64, by node: NodeID, witness: Bool) {

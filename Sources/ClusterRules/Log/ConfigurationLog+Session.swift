@@ -42,7 +42,11 @@ extension ConfigurationLog {
         guard awaited.round > saidHello?.round ?? 0 else { return }
         let tag = LogSession.tag(round: awaited.round, members: members, leftOut: awaited.leftOut)
         // What is delivered from here on belongs to the session before, of which this hello tells the end.
-        if session?.tag != tag { endSession() }
+        if session?.tag != tag {
+            endSession()
+            // From here the others have time for theirs.
+            gatheringSince = now
+        }
         saidHello = tag
         let report = ReplicaReport(
             position: log.position, counts: remembers && disk.failure == nil, tables: log.tables(committed: committed))
@@ -81,7 +85,7 @@ extension ConfigurationLog {
         if leavingOut.contains(me) {
             awaitedHello = nil
             if rejoinAt == nil {
-                rejoinAt = now + rejoinWait
+                rejoinAt = now + rejoinWait + patience
                 rejoinWait = min(rejoinWait * 2, settings.longestRejoinWait)
             }
         } else {
@@ -106,13 +110,14 @@ extension ConfigurationLog {
         return members.map(\.node).filter { session.hellos[$0] == nil && !session.leftOut.contains($0) }
     }
 
+    /// Members ask one after the other, so that usually one does: of two different rounds that are asked for at once one leaves out who
+    /// asked for the other.
+    private var patience: Duration { settings.pulseInterval * (members.firstIndex(of: settings.member) ?? 0) }
+
     /// A member that hangs must not hold up the others: after a deadline somebody asks for a round without it. That is a message like any
     /// other, so all members agree on who takes part.
     mutating func leaveOutTheSilent() {
         guard members.contains(settings.member), awaitedHello == nil, session?.leftOut.contains(me) != true else { return }
-        // One after the other, so that usually one asks.
-        let rank = members.firstIndex(of: settings.member) ?? 0
-        let patience = settings.pulseInterval * rank
         let leftOut = session?.leftOut ?? []
         if session.map({ !isComplete($0) }) ?? true {
             let silent = silent.filter { $0 != me }
@@ -129,7 +134,7 @@ extension ConfigurationLog {
     mutating func askToBeLetIn() {
         if session?.begin != nil, hasAdopted, now - gatheringSince > settings.longestRejoinWait { rejoinWait = settings.rejoinWait }
         guard let rejoinAt, now >= rejoinAt, let session, disk.inFlight == nil else { return }
-        self.rejoinAt = now + rejoinWait
+        self.rejoinAt = now + rejoinWait + patience
         startRound(leavingOut: session.leftOut.filter { $0 != me })
     }
 }

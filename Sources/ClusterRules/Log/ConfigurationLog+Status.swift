@@ -18,10 +18,12 @@ extension ConfigurationLog {
         if let begin = session.begin {
             return session.isOpen ? .open(epoch: begin.epoch, leader: begin.leader, behind: !follows) : .opening(epoch: begin.epoch)
         }
-        guard let best = session.best else { return .empty }
-        if let table = best.replica.tables.last, best.replica.tables.allSatisfy({ $0.nodes[me] == nil }) {
+        // The newest log of all decides who is a member, also when it is on a witness that this node holds and must not write: it is told
+        // to let go, since nobody else can go on.
+        if let tables = self.session?.best?.replica.tables, let table = tables.last, tables.allSatisfy({ $0.nodes[me] == nil }) {
             return .turnedAway(tableVersion: table.version)
         }
+        guard let best = session.best else { return .empty }
         if let epoch = session.lineageElsewhere { return .forcedElsewhere(epoch: epoch) }
         let counting = session.hellos.filter(\.value.replica.counts).keys.sorted()
         let witnessID = session.witness.flatMap { $0.report.replica.counts ? $0.report.witnessID : nil }

@@ -174,7 +174,7 @@ extension ConfigurationLog {
         if image.position.adopted == begin.epoch {
             witness?.stored = (begin.epoch, image.position.lastIndex)
             if image.position.lastIndex < log.lastIndex { witness?.isStale = true }
-            send(.acknowledged(epoch: begin.epoch, index: image.position.lastIndex, witness: true))
+            acknowledge(epoch: begin.epoch, index: image.position.lastIndex, witness: true)
         } else {
             send(.promised(epoch: begin.epoch, witness: true))
         }

@@ -1,6 +1,7 @@
 import ClusterModel
 
-/// One session: what was said in it so far. All of it was ordered, so all members have the same.
+/// One session: what was said in it so far. All of it was ordered, so all members have the same; only what each has made durable itself
+/// it counts before the others hear of it.
 struct LogSession: Sendable {
     let tag: SessionTag
     let leftOut: [NodeID]

@@ -128,6 +128,6 @@ struct ReplicatedLog: Sendable {
 }
 
 extension ReplicaImage {
-    /// Which tables an epoch needs that goes on from it.
-    var tables: [VoteTable] { ReplicatedLog(self).tables(committed: committed) }
+    /// Which tables an epoch needs that goes on from it: the one in force, and one that may be.
+    public var tables: [VoteTable] { ReplicatedLog(self).tables(committed: committed) }
 }

@@ -66,6 +66,8 @@ public enum LogLimits {
     public static let chunksInFlight = 4
     /// How much of new entries one message carries, unless a single one is larger.
     static let appendBytes = 256 << 10
+    /// Proposals that the leader holds back while entries are not committed yet.
+    static let proposalsHeldBack = 256
     /// Proposals of this node that wait for their answer.
     static let waitingRequests = 4096
     static let waitingBytes = 64 << 20

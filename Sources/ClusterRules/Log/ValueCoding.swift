@@ -82,13 +82,19 @@ extension ByteReader {
 }
 
 extension ReplicaImage {
-    /// What a cluster begins with: on every founding node, and on the witness.
+    /// What a cluster begins with on every founding node: a log of one entry, which is committed. The witness begins empty.
     ///
-    /// - Parameter state: The owner's state before the first entry.
-    public static func founding(votes: VoteTable, state: [UInt8]) -> ReplicaImage {
-        ReplicaImage(
-            position: ReplicaPosition(promised: 1, adopted: 1), committed: 0, snapshot: LogSnapshot(state: state).encoded(),
-            snapshotIndex: 0, snapshotChain: 0, snapshotVotes: votes, entries: [])
+    /// - Parameters:
+    ///   - node: Who founded it.
+    ///   - payload: The command that makes the first state.
+    ///   - votes: The first table.
+    public static func founding(by node: NodeID, payload: [UInt8], votes: VoteTable) -> ReplicaImage {
+        // Number zero: before every request that the founder's engine will ever make.
+        let entry = LogEntry.chained(
+            after: 0, index: 1, epoch: 1, request: RequestID(node: node, incarnation: 0, number: 0), payload: payload, votes: votes)
+        return ReplicaImage(
+            position: ReplicaPosition(promised: 1, adopted: 1, lastIndex: 1, chain: entry.chain), committed: 1, snapshot: [],
+            snapshotIndex: 0, snapshotChain: 0, snapshotVotes: VoteTable(version: 0, nodes: [:], witness: 0), entries: [entry])
     }
 }
 

@@ -32,10 +32,14 @@ public struct LocalMachineFact: Hashable, Sendable {
     public var execution: Execution
     /// The epoch under which it was started or received here.
     public var epoch: UInt64
-    public init(name: VMName, execution: Execution, epoch: UInt64) {
+    /// It is being moved away. Whether it runs on here is then for the rules of migrations to say: while it is not known whether another
+    /// node became its owner, it must not be resumed.
+    public var isLeaving: Bool
+    public init(name: VMName, execution: Execution, epoch: UInt64, isLeaving: Bool = false) {
         self.name = name
         self.execution = execution
         self.epoch = epoch
+        self.isLeaving = isLeaving
     }
 }
 
@@ -91,7 +95,7 @@ public struct PartitionGuard: Hashable, Sendable {
         case .open:
             return machines.compactMap { machine in
                 // What the guard did not pause is not the guard's: an operator or a migration paused it.
-                guard pausedHere.contains(machine.name) else { return nil }
+                guard pausedHere.contains(machine.name), !machine.isLeaving else { return nil }
                 guard owned[machine.name] == machine.epoch else {
                     return .stop(
                         machine.name, reason: "\(machine.name) is no longer this node's to run: that changed while the node had no quorum.")

@@ -87,10 +87,8 @@ public func reconcile(_ findings: MachineFindings, on node: NodeID) -> Reconcili
         guard findings.isRecordedOwnerHarmless else {
             return Reconciliation(findings.execution == .running ? .pause : .leave, what)
         }
-        if epoch > machine.epoch { return Reconciliation(findings.execution == .running ? .pause : .raiseEpoch, what) }
-        var decision = asOwner(findings, machine, writesRecord: true)
-        decision.contradiction = what
-        return decision
+        // A record is written only over a lower epoch.
+        return Reconciliation(findings.execution == .running ? .pause : .raiseEpoch, what)
     }
 }
 

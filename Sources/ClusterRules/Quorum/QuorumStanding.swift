@@ -80,6 +80,9 @@ public struct QuorumStanding: Hashable, Sendable {
         guard fatal.isEmpty else {
             let stops = joined(fatal.map { name($0, state) }, "or")
             let safe = voters.filter { !fatal.contains($0) }.map { name($0, state) }
+            if nodes.isEmpty, hasWitness {
+                return "The witness alone decides: any node may fail while another one reaches it; if the witness goes, the cluster stops."
+            }
             guard !safe.isEmpty else {
                 return "Nothing more may fail: if \(stops) goes, the cluster stops."
             }

@@ -4,7 +4,7 @@ extension ClusterState {
     /// What an operator should know about the way this cluster counts votes. Sentences, the gravest first.
     public var quorumWarnings: [String] {
         var warnings: [String] = []
-        if let forced = forcedQuorum, votes.nodes.values.contains(0) || votes.nodes.count < nodes.count {
+        if let forced = forcedQuorum, nodes.values.contains(where: { !forced.nodes.contains($0.id) && $0.presence != .up }) {
             warnings.append(
                 "Quorum was forced by \(forced.by) and not every node is back: what the others changed meanwhile is dropped when they return."
             )
@@ -28,8 +28,8 @@ extension ClusterState {
         }
         if case .fileShare = witness.witness {
             warnings.append(
-                "A file share cannot take its lock from a node that hangs: the other side waits until the server lets go of it. "
-                    + "Prefer a witness disk where there is a shared one.")
+                "A file share is as good as its server, which must not be one of the nodes, and has to be mounted without caches "
+                    + "(NFS: noac,lookupcache=none; SMB: cache=none). Prefer a witness disk where there is a shared one.")
         }
         switch witness.condition {
         case .present: break

@@ -10,13 +10,24 @@ public struct VotequorumTarget: Hashable, Sendable {
     public var nodeVotes: [NodeID: Int]
     /// `quorum.expected_votes`: node votes, and the device's if it is to be counted.
     public var expectedVotes: Int
-    /// `quorum.device.votes`. The section cannot change while Corosync runs (votequorum(5)), so it stays for as long as there is a witness.
+    /// `quorum.device.votes`. It may change, and the section come and go, at a reload (measured with 3.1.7; votequorum(5) says otherwise).
     public var deviceVotes: Int
     /// Whether the node service may poll "yes" at all; with false the device's vote is never added.
     public var isDeviceCounted: Bool
 
     public init(of state: ClusterState) {
         var nodeVotes = Dictionary(state.nodes.keys.map { ($0, state.votes.nodes[$0, default: 0]) }, uniquingKeysWith: max)
+        if state.votes.witness > 0, state.votes.total == state.votes.witness {
+            // Disk Only. The nodes' votes together are half of all, so they are no quorum, and any of them is one with the device.
+            // `master_wins` would do the same with one vote, but lets any number of other nodes win as well.
+            let each = nodeVotes.count == 1 ? 2 : 1
+            nodeVotes = nodeVotes.mapValues { _ in each }
+            self.nodeVotes = nodeVotes
+            deviceVotes = nodeVotes.values.reduce(0, +)
+            isDeviceCounted = true
+            expectedVotes = deviceVotes * 2
+            return
+        }
         let deviceVotes = state.witness.witness == .none ? 0 : 1
         let isDeviceCounted = deviceVotes > 0 && state.votes.witness > 0
         // Corosync refuses a device unless `expected_votes` is at least two more than its votes (measured: it does not start, or after a

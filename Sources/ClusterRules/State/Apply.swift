@@ -56,15 +56,16 @@ public func apply(
     case .addDisk(let disk): return try state.add(disk, at: place)
     case .removeDisk(let disk): return try state.remove(disk, at: place)
 
-    case .addMachine(let machine, let owner): return try state.add(machine, owner: owner, at: place)
+    case .addMachine(let machine, let owner, let epoch): return try state.add(machine, owner: owner, epoch: epoch, at: place)
     case .changeMachine(let machine): return try state.change(machine, at: place)
-    case .removeMachine(let name): return try state.removeMachine(name, at: place)
+    case .removeMachine(let name, let epoch): return try state.removeMachine(name, epoch: epoch, at: place)
     case .startMachine(let name): return try state.startMachine(name, at: place)
     case .stopMachine(let name): return try state.stopMachine(name, at: place)
     case .changeOwner(let change): return try state.changeOwner(change, at: place)
     case .recordReconciliation(let node, let findings): return try state.reconciled(node, findings, at: place)
 
     case .renewAuthority(let authority): return state.renew(authority, at: place)
+    case .setCorosyncKey(let key): return try state.setCorosyncKey(key, at: place)
     case .recordCertificate(let certificate): return try state.record(certificate, at: place)
     case .addJoinToken(let token): return state.add(token, at: place)
     case .useJoinToken(let hash, let node): return try state.useToken(hash, node, at: place)

@@ -48,7 +48,10 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     state.appliedIndex = entry.index
     defer {
         if let votes = entry.votes { state.votes = votes }
-        if MembershipParts(of: state).differ(from: before) { state.membershipVersion = entry.index }
+        if MembershipParts(of: state).differ(from: before) {
+            state.membershipVersion = max(entry.index, state.membershipVersion + 1)
+            if case .recordForcedQuorum = command { state.membershipVersion += forcedStep }
+        }
     }
 
     // A request is sent again after a ring change, and may then be in the log twice.
@@ -62,21 +65,27 @@ public func apply(_ entry: LogEntry, to state: inout ClusterState) throws(Unusab
     do { return .applied(try apply(command, at: place, to: &state)) } catch { return .rejected(error) }
 }
 
+/// How far a forced quorum moves the version of corosync.conf: beyond all that the other side can have reached, whose file would else be
+/// taken for the newer one when it returns.
+private let forcedStep: UInt64 = 1 << 20
+
 /// What Corosync's configuration file is made of. Holding on to it copies nothing.
 private struct MembershipParts {
     var nodes: [NodeID: ClusterNode]
     var votes: VoteTable
     var witness: Witness
+    var key: Secret?
 
     init(of state: ClusterState) {
         nodes = state.nodes
         votes = state.votes
         witness = state.witness.witness
+        key = state.corosyncKey
     }
 
     /// Whether the file says something else now. Most entries touch none of it, which is told at once.
     func differ(from other: MembershipParts) -> Bool {
-        votes.nodes != other.votes.nodes || votes.witness != other.votes.witness || witness != other.witness
+        votes.nodes != other.votes.nodes || votes.witness != other.votes.witness || witness != other.witness || key != other.key
             || (nodes != other.nodes
                 && (nodes.mapValues(\.addresses.rings) != other.nodes.mapValues(\.addresses.rings)
                     || nodes.mapValues(\.name) != other.nodes.mapValues(\.name)))

@@ -10,15 +10,17 @@ extension ClusterState {
         for disk in machine.disks where disks[disk] == nil { throw .unknownDisk(disk) }
     }
 
-    mutating func add(_ machine: VirtualMachine, owner: NodeID, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
+    mutating func add(
+        _ machine: VirtualMachine, owner: NodeID, epoch: UInt64, at place: CommandPlace
+    ) throws(CommandRejection) -> [ClusterEffect] {
         let node = try member(owner)
         guard machines[machine.name] == nil, !machines.values.contains(where: { $0.machine.definition.id == machine.definition.id }) else {
             throw .machineNameUsed(machine.name)
         }
         try checkDisks(of: machine)
-        machines[machine.name] = ClusterMachine(machine: machine, owner: owner, epoch: 1, desired: .stopped)
+        machines[machine.name] = ClusterMachine(machine: machine, owner: owner, epoch: epoch, desired: .stopped)
         tell(.machineAdded, .information, owner, "\(machine.name) was created on \(node.name).", at: place)
-        return [.writeOwnership(machine: machine.name, owner: owner, epoch: 1, on: owner)]
+        return [.writeOwnership(machine: machine.name, owner: owner, epoch: epoch, on: owner)]
     }
 
     mutating func change(_ new: VirtualMachine, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
@@ -32,8 +34,9 @@ extension ClusterState {
         return []
     }
 
-    mutating func removeMachine(_ name: VMName, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
+    mutating func removeMachine(_ name: VMName, epoch: UInt64, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
         let machine = try machine(name)
+        guard machine.epoch == epoch else { throw .staleEpoch(name, proposed: epoch, current: machine.epoch) }
         guard machine.desired == .stopped else { throw .machineNotStopped(name) }
         machines[name] = nil
         tell(.machineRemoved, .information, machine.owner, "\(name) was deleted.", at: place)
@@ -85,6 +88,8 @@ extension ClusterState {
             return []
         case .failover:
             tell(.machineMoved, .warning, change.to, "\(change.machine) failed over \(route).", at: place)
+        case .reconciliation where change.from == change.to:
+            tell(.machineReconciled, .information, change.to, "\(destination.name) renewed its claim to \(change.machine).", at: place)
         case .reconciliation:
             tell(.machineMoved, .warning, change.to, "\(change.machine) was found to belong to \(destination.name).", at: place)
         }
@@ -101,7 +106,8 @@ extension ClusterState {
             // A machine deleted or moved while the node looked is no mistake of the node; only the owner's word counts.
             if machines[finding.machine]?.owner == id { machines[finding.machine]?.problem = finding.problem }
             guard let sentence = finding.sentence else { continue }
-            tell(.machineReconciled, finding.problem == nil ? .information : .warning, id, sentence, cause: finding.problem, at: place)
+            let severity = finding.severity ?? (finding.problem == nil ? .information : .warning)
+            tell(.machineReconciled, severity, id, sentence, cause: finding.problem, at: place)
         }
         return []
     }

@@ -37,6 +37,16 @@ extension ClusterState {
         return []
     }
 
+    mutating func setCorosyncKey(_ key: Secret, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
+        // corosync-keygen(8) makes 256 bytes; totem takes 128 to 4,096.
+        guard let bytes = Data(base64Encoded: key.exposed), (128...4_096).contains(bytes.count) else {
+            throw .invalidSetting("A key for Corosync has 128 to 4096 bytes, as base64.")
+        }
+        corosyncKey = key
+        tell(.certificateIssued, "The links between the nodes have a new key.", at: place)
+        return membershipEffects
+    }
+
     mutating func useToken(_ hash: String, _ node: NodeName, at place: CommandPlace) throws(CommandRejection) -> [ClusterEffect] {
         guard let token = joinTokens[hash] else { throw .unknownToken }
         if let only = token.node, only != node { throw .tokenForAnotherNode(only) }

@@ -2,6 +2,7 @@ import CCorosync
 import Dispatch
 import Executors
 import Glibc
+import Synchronization
 
 /// Membership in a closed process group (CPG): messages reach all members in one order, each sender's own included.
 ///
@@ -30,12 +31,15 @@ public actor ProcessGroup {
     private var line: [WaitingMessage] = []
     /// Exists while the first message in line waits to be tried again.
     private var retry: Task<Void, Never>?
+    /// Messages of ``post(_:within:)`` that Corosync has not taken yet, and since when it took none.
+    private nonisolated let unsent = Mutex<(count: Int, since: ContinuousClock.Instant)>((0, .now))
 
     private struct WaitingMessage {
         var bytes: [UInt8]
         var limit: Duration
         var deadline: ContinuousClock.Instant
-        var continuation: CheckedContinuation<Result<Void, CorosyncError>, Never>
+        /// nil for one whose sender does not wait.
+        var continuation: CheckedContinuation<Result<Void, CorosyncError>, Never>?
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -84,6 +88,28 @@ public actor ProcessGroup {
             try await self.multicast(bytes, limit: limit, until: deadline)
         }
     }
+
+    /// Hands one message over without waiting until Corosync has taken it. Messages that are handed over one after the other keep their
+    /// order.
+    ///
+    /// For who cannot go on without it: when Corosync does not take it, ``events`` ends with ``ProcessGroupEvent/lost(_:)``. When
+    /// Corosync hangs in a call nothing is told; see ``stalledSince``.
+    public nonisolated func post(_ bytes: [UInt8], within limit: Duration = .seconds(10)) {
+        let now = ContinuousClock.now
+        unsent.withLock { unsent in
+            if unsent.count == 0 { unsent.since = now }
+            unsent.count += 1
+        }
+        // Straight onto the queue: a task for each message would cost more than the message.
+        executor.queue.async {
+            self.assumeIsolated {
+                $0.wait(WaitingMessage(bytes: bytes, limit: limit, deadline: now + limit, continuation: nil))
+            }
+        }
+    }
+
+    /// Since when Corosync has taken none of the messages that were handed over; nil when none waits.
+    public nonisolated var stalledSince: ContinuousClock.Instant? { unsent.withLock { $0.count > 0 ? $0.since : nil } }
 
     /// This process as the others see it.
     public nonisolated func localMember(within limit: Duration = .seconds(5)) async throws(CorosyncError) -> GroupMember {
@@ -145,10 +171,20 @@ public actor ProcessGroup {
     /// Waits in line: one message at a time is tried, so that many senders keep their order and do not crowd Corosync when it is busy.
     private func multicast(_ bytes: [UInt8], limit: Duration, until deadline: ContinuousClock.Instant) async throws(CorosyncError) {
         let result: Result<Void, CorosyncError> = await withCheckedContinuation { continuation in
-            line.append(WaitingMessage(bytes: bytes, limit: limit, deadline: deadline, continuation: continuation))
-            if line.count == 1 { sendLine() }
+            wait(WaitingMessage(bytes: bytes, limit: limit, deadline: deadline, continuation: continuation))
         }
         try result.get()
+    }
+
+    private func wait(_ message: WaitingMessage) {
+        line.append(message)
+        if line.count == 1 { sendLine() }
+    }
+
+    private func settle(_ message: WaitingMessage, _ result: Result<Void, CorosyncError>) {
+        if let continuation = message.continuation { return continuation.resume(returning: result) }
+        unsent.withLock { $0 = ($0.count - 1, .now) }
+        if case .failure(let error) = result { close(error) }
     }
 
     private func sendLine() {
@@ -165,7 +201,7 @@ public actor ProcessGroup {
                 return
             }
             line.removeFirst()
-            next.continuation.resume(returning: result)
+            settle(next, result)
         }
     }
 
@@ -175,13 +211,16 @@ public actor ProcessGroup {
         let late = line.filter { $0.deadline <= now }
         guard !late.isEmpty else { return }
         line.removeAll { $0.deadline <= now }
-        for message in late { message.continuation.resume(returning: .failure(.busy(call: "cpg_mcast_joined", after: message.limit))) }
+        for message in late { settle(message, .failure(.busy(call: "cpg_mcast_joined", after: message.limit))) }
     }
 
     /// - Returns: nil when the message has to be tried again.
     private func attempt(_ message: WaitingMessage) -> Result<Void, CorosyncError>? {
         let call = "cpg_mcast_joined"
         guard case .open(let handle, _) = state else { return .failure(.closed(call: call)) }
+        guard message.bytes.count <= Self.maximumMessageByteCount else {
+            return .failure(.tooLarge(byteCount: message.bytes.count, limit: Self.maximumMessageByteCount))
+        }
         // Also when it waited behind others: a late message is worse than none.
         guard ContinuousClock.now < message.deadline else { return .failure(.busy(call: call, after: message.limit)) }
         let code = message.bytes.withUnsafeBytes { buffer in

@@ -22,7 +22,10 @@ extension NodeService: ClusterStatusOperations {
     private func report(of view: ClusterMember.View) -> ClusterStatusReport {
         let (state, standing) = (view.state, view.standing)
         let names = { (id: NodeID) in state.name(of: id) }
-        let quorum = QuorumStanding(of: state, present: standing.members, witnessHolder: standing.witnessHolder)
+        // What this node read last is not what it can use now.
+        let isOutOfReach = standing.witnessProblem != nil && standing.witnessHolder.map { state.name(of: $0) } == node.rawValue
+        let quorum = QuorumStanding(
+            of: state, present: standing.members, witnessHolder: isOutOfReach ? nil : standing.witnessHolder)
         var witness: ClusterStatusReport.WitnessLine?
         if state.witness.witness != .none {
             witness = .init(
@@ -45,6 +48,9 @@ extension NodeService: ClusterStatusOperations {
 
     private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {
         if let problem = standing.problem { return problem }
+        if standing.isCorosyncSilent {
+            return "Corosync on this node delivers nothing: it hangs, or the node is overloaded. Nothing starts until it does."
+        }
         if standing.log.isOpen, !standing.isRingDecided {
             return "A new ring of Corosync formed, and quorum is not decided yet: nothing starts."
         }
@@ -60,11 +66,31 @@ extension NodeService: ClusterStatusOperations {
                     isDynamic: request.isDynamic ?? state.quorum.isDynamic,
                     secondsUntilStop: request.secondsUntilStop ?? state.quorum.secondsUntilStop))
         }
+        if let isOn = request.isWitnessInMaintenance { try await setWitnessMaintenance(isOn) }
         if request.model != nil || request.isModelAutomatic != nil {
             let isAutomatic = request.isModelAutomatic ?? (request.model == nil && state.quorum.isModelAutomatic)
             try await change(.setQuorumModel(model: request.model ?? state.quorum.model, isAutomatic: isAutomatic))
         }
         return try await clusterStatus()
+    }
+
+    /// Returns once the votes have followed, so that whoever waits may pull the disk.
+    private func setWitnessMaintenance(_ isOn: Bool) async throws(APIError) {
+        try await change(.setWitnessMaintenance(isOn: isOn, reason: ""))
+        let end = ContinuousClock.now + .seconds(20)
+        while isOn {
+            let view = try await memberView()
+            if view.state.witness.condition != .maintenance { return }
+            if view.state.votes.witness == 0, view.standing.witnessHolder == nil { return }
+            guard ContinuousClock.now < end else {
+                throw error(
+                    .timeout,
+                    "The witness is to go into maintenance, but still has its vote: the nodes that are here have no majority without it. "
+                        + "Do not take it away. Start the other nodes, or end this with `apus cluster quorum set --witness-maintenance off`."
+                )
+            }
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { throw self.error(.timeout, "Waiting was cancelled.") }
+        }
     }
 
     public func forceQuorum(_ request: ForceQuorumRequest) async throws(APIError) -> ClusterStatusReport {
@@ -76,12 +102,22 @@ extension NodeService: ClusterStatusOperations {
                 .refused, "Corosync does not run on \(node), so there is no partition to go on with. Start it: apus node start \(node)")
         }
         try await forming.engine.force(reason: request.reason, requestedBy: requester)
+        // Corosync's count follows the log's; whoever forces quorum wants to know whether machines may run.
+        let end = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < end, try await memberView().standing.mayAct == false {
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { throw self.error(.timeout, "Waiting for quorum was cancelled.") }
+        }
         return try await clusterStatus()
     }
 
     private func change(_ command: ClusterCommand) async throws(APIError) {
         guard let forming else { throw fixedList }
         _ = try await forming.engine.propose(command, requestedBy: requester)
+    }
+
+    public func noteEvent(_ request: NoteEventRequest) async throws(APIError) {
+        let note = EventNote(node: nil, severity: request.severity ?? .information, cause: nil, sentence: request.sentence)
+        try await change(.noteEvent(note: note))
     }
 
     public func events(after: UInt64) async throws(APIError) -> [ClusterEvent] {

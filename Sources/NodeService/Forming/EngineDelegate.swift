@@ -12,8 +12,8 @@ import Witness
 
 /// What the engine leaves to the node service: the way to the witness.
 ///
-/// Lists of nodes, certificates and evictions are followed from the state every second (``NodeService/lookAfterMembership()``), so their
-/// effects need nothing here.
+/// Lists of nodes, certificates and evictions are followed from the state every second (``NodeService/lookAfterMembership()``), and so are
+/// machines (``NodeService/keepReconciled()``); whoever orders a change of a machine carries it out itself. Their effects need nothing here.
 final class EngineDelegate: MemberDelegate {
     private let node: NodeName
     private let folder: ClusterFolder
@@ -39,19 +39,21 @@ final class EngineDelegate: MemberDelegate {
         logger.debug("an effect of the configuration", metadata: ["effect": "\(effect)"])
     }
 
-    func openWitness(_ witness: ClusterModel.Witness, cluster: UUID) async -> (any WitnessPort)? {
-        guard case .disk(let id) = witness else { return nil }
+    func openWitness(_ witness: ClusterModel.Witness, cluster: UUID) async throws -> (any WitnessPort)? {
         let (storage, votes) = known.withLock { ($0.storage, $0.votes) }
-        guard let storage else { return nil }
-        do {
-            guard let member = try folder.member() else { return nil }
+        guard let storage, let member = try folder.member() else { return nil }
+        switch witness {
+        case .none: return nil
+        case .disk(let id):
             let disk = WitnessDisk(
                 node: member.nodeID, cluster: cluster, epoch: try nextEpoch(), votes: votes, lun: try await storage.disk(id).lun,
                 connect: try await storage.witnessSessions())
             return DiskWitnessPort(disk, logger: logger)
-        } catch {
-            logger.warning("the witness cannot be opened; trying again", metadata: ["witness": "\(id)", "reason": "\(error)"])
-            return nil
+        case .fileShare(let path):
+            let share = WitnessDisk(node: member.nodeID, cluster: cluster, epoch: try nextEpoch(), votes: votes, label: path) {
+                try await ShareMedium.open(path, cluster: cluster)
+            }
+            return DiskWitnessPort(share, logger: logger)
         }
     }
 

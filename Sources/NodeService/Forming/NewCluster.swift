@@ -8,10 +8,10 @@ import Membership
 
 /// What a cluster begins with: the first entry of its log, applied; the corosync.conf that goes with it; and its witness.
 public struct NewCluster: ClusterFounder {
-    private let witness: (any WitnessPreparation)?
+    private let preparation: any WitnessPreparation
 
-    /// - Parameter witness: Prepares witness disks; nil where there is no SAN.
-    public init(witness: (any WitnessPreparation)?) { self.witness = witness }
+    /// - Parameter witness: Prepares the witness.
+    public init(witness: any WitnessPreparation) { preparation = witness }
 
     public func initialImage(of seed: ClusterSeed) throws(APIError) -> Data {
         let model = QuorumModel.recommended(nodes: seed.members.count, witness: seed.witness)
@@ -29,16 +29,12 @@ public struct NewCluster: ClusterFounder {
         guard let founder = seed.members.first else { throw APIError(.invalid, "A cluster has at least one node.") }
         do {
             let proposal = CommandProposal(time: time, requestedBy: seed.requestedBy, command: .createCluster(founding: founding))
-            // Number zero: before every request that the founder's engine will ever make.
-            let entry = LogEntry.chained(
-                after: 0, index: 1, epoch: 1, request: RequestID(node: founder.id, incarnation: 0, number: 0),
-                payload: try ClusterCoding.bytes(of: proposal), votes: votes)
+            let image = ReplicaImage.founding(by: founder.id, payload: try ClusterCoding.bytes(of: proposal), votes: votes)
             // The log's own rules must take it, or no node could begin with it.
             var state = ClusterState()
-            if case .rejected(let reason) = try apply(entry, to: &state) { throw APIError(.refused, "\(reason)") }
-            let image = ReplicaImage(
-                position: ReplicaPosition(promised: 1, adopted: 1, lastIndex: 1, chain: entry.chain), committed: 1, snapshot: [],
-                snapshotIndex: 0, snapshotChain: 0, snapshotVotes: VoteTable(version: 0, nodes: [:], witness: 0), entries: [entry])
+            for entry in image.entries {
+                if case .rejected(let reason) = try apply(entry, to: &state) { throw APIError(.refused, "\(reason)") }
+            }
             // Keys in order: the same image is the same bytes wherever it is made.
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
@@ -69,33 +65,12 @@ public struct NewCluster: ClusterFounder {
     public func newCorosyncKey() -> Data { Data(CorosyncFiles.newKey()) }
 
     public func initializeWitness(of seed: ClusterSeed, force: Bool) async throws(APIError) {
-        switch seed.witness {
-        case .none: return
-        case .disk(let id):
-            try await preparation().initialize(
-                id, cluster: seed.id, name: seed.name, number: seed.witnessID, force: force)
-        case .fileShare(let path):
-            throw APIError(.refused, "A witness on a file share (\(path)) cannot be made by this version. Use a disk, or none.")
-        }
+        guard seed.witness != .none else { return }
+        try await preparation.initialize(seed.witness, cluster: seed.id, name: seed.name, number: seed.witnessID, force: force)
     }
 
     public func clearWitness(of seed: ClusterSeed) async throws(APIError) {
-        guard case .disk(let id) = seed.witness else { return }
-        try await preparation().clear(id, cluster: seed.id)
+        guard seed.witness != .none else { return }
+        try await preparation.clear(seed.witness, cluster: seed.id)
     }
-
-    private func preparation() throws(APIError) -> any WitnessPreparation {
-        guard let witness else { throw APIError(.refused, "There is no SAN in node.yaml, so there is no witness disk.") }
-        return witness
-    }
-}
-
-/// Makes a shared disk a witness, and takes that back.
-public protocol WitnessPreparation: Sendable {
-    /// - Parameters:
-    ///   - number: ``VoteTable/witnessID`` of the new witness.
-    ///   - force: Destroy what it carries.
-    func initialize(_ disk: DiskID, cluster: UUID, name: ClusterName, number: UInt64, force: Bool) async throws(APIError)
-    /// Makes the disk empty again, if it is the witness of this cluster.
-    func clear(_ disk: DiskID, cluster: UUID) async throws(APIError)
 }

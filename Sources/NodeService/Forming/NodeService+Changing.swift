@@ -1,5 +1,6 @@
 import ClusterAPI
 import ClusterModel
+import Corosync
 import Forming
 import Foundation
 import Membership
@@ -31,6 +32,8 @@ extension NodeService {
         let (engine, by) = (forming.engine, requester)
         return try await begin(.evictNode, of: target.rawValue) { report in
             do throws(APIError) {
+                // One that is off would keep an order waiting for minutes.
+                if let client = self.peers.client(of: target, waiting: .seconds(5)) { _ = try await client.membership() }
                 try await self.operations(of: target).obey(MemberOrder(action: .leave, clusterID: member.clusterID, force: false))
                 await report("\(target): stopped, belongs to no cluster")
             } catch {
@@ -45,6 +48,12 @@ extension NodeService {
                 await report("\(target): does not answer, and is taken for off as ordered")
             }
             try await NodeRemoval(node: evicted.id, name: target, engine: engine, requestedBy: by, wasForced: request.force).run()
+            await report("\(target): removed from the configuration")
+            // Whoever has the old key could still speak to the others' Corosync.
+            do throws(APIError) {
+                try await engine.propose(.setCorosyncKey(key: Secret(Data(CorosyncFiles.newKey()).base64EncodedString())), requestedBy: by)
+                await report("the links between the nodes get a new key")
+            } catch { await report("the links between the nodes keep their key: \(error.message)") }
             return "\(target) is no member of cluster \(member.cluster) any more."
         }
     }

@@ -14,10 +14,11 @@ extension NodeService {
     func lookAfterMembership() async {
         guard let forming, let member, engineRuns else { return }
         guard await forming.engine.state().phase == .open, let state = await forming.engine.configuration() else {
-            await askWhetherEvicted(member)
+            await askTheOthers(member)
             return
         }
         follow(state)
+        await endForgottenReplacement(state)
         await renewCertificate(state)
     }
 
@@ -54,10 +55,10 @@ extension NodeService {
         return revoked
     }
 
-    /// A node that was evicted while it was away finds no majority. The others know why.
-    private func askWhetherEvicted(_ member: MemberRecord) async {
+    /// A node that was evicted while it was away, or whose files of Corosync are old, finds no majority. The others know why.
+    private func askTheOthers(_ member: MemberRecord) async {
         guard let forming, ContinuousClock.now >= nextEvictionQuestion else { return }
-        nextEvictionQuestion = .now + .seconds(5)
+        nextEvictionQuestion = .now + .seconds(3)
         let replies = await peers.askAll { (peer) async throws(APIError) in _ = try await peer.membership() }
         for reply in replies.values {
             guard case .failure(let error) = reply, error.code == .evicted else { continue }
@@ -70,6 +71,7 @@ extension NodeService {
             } catch { logger.error("an evicted node cannot be stopped", metadata: ["reason": "\(error)"]) }
             return
         }
+        await fetchCorosyncFiles(member)
     }
 
     /// A new certificate when a third of the life of the present one is left.

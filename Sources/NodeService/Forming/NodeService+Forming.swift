@@ -57,7 +57,7 @@ extension NodeService: FormingOperations {
                 .refused, "\(node) is a member of cluster \(member.cluster) already. Take other nodes into it with `apus node add`.")
         }
         let desk = try forming.desk
-        let (node, folder, founder) = (node, forming.folder, NewCluster(witness: configuration.san == nil ? nil : storage))
+        let (node, folder, founder) = (node, forming.folder, NewCluster(witness: storage))
         // Tokens that are mistyped are told at once; the rest as it happens.
         _ = try ClusterCreation(request, node: node, desk: desk, identity: folder.identity, founder: founder) { _ in }
         return try await begin(.createCluster, of: request.name.rawValue) { report in

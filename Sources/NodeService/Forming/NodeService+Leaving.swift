@@ -88,6 +88,13 @@ extension NodeService {
         return client
     }
 
+    /// The same, for a question that must not wait for a node that is off.
+    private func askBriefly(_ target: NodeName) throws(APIError) -> any NodeOperations {
+        if target == node { return self }
+        if let client = peers.client(of: target, waiting: .seconds(5)) { return client }
+        return try operations(of: target)
+    }
+
     // MARK: The end of the cluster
 
     public func destroyCluster(_ request: DestroyClusterRequest) async throws(APIError) -> ClusterChange {
@@ -124,8 +131,22 @@ extension NodeService {
         let others = state.nodes.values.map(\.name).filter { $0 != node }.sorted()
         let (engine, storage, by) = (forming.engine, self.storage, requester)
         return try await begin(.destroyCluster, of: member.cluster.rawValue) { report in
+            var silent: [NodeName] = []
             for name in [member.node] + others {
-                let machines = try await self.operations(of: name).ownMachines().filter { $0.processID != nil }
+                let machines: [VMStatus]
+                do throws(APIError) {
+                    machines = try await self.askBriefly(name).ownMachines().filter { $0.processID != nil }
+                } catch {
+                    guard [.unreachable, .timeout].contains(error.code) else { throw error }
+                    guard request.force else {
+                        throw APIError(
+                            .refused,
+                            "\(error.message) Start \(name) first. If it will not come back, make sure that it is off, then use --force. Nothing "
+                                + "was changed.")
+                    }
+                    silent.append(name)
+                    continue
+                }
                 guard machines.isEmpty else {
                     let names = machines.map(\.machine.name.rawValue).sorted().joined(separator: ", ")
                     throw APIError(.refused, "\(name) runs machines: \(names). Stop them first. Nothing was changed.")
@@ -135,7 +156,10 @@ extension NodeService {
             await report("the configuration says that the cluster is destroyed")
             var left: [String] = []
             let order = MemberOrder(action: .leave, clusterID: member.clusterID, force: false)
-            for name in others {
+            left += silent.map {
+                "\($0) did not answer: when it is back, it finds no cluster. Run `apus cluster destroy --local --force` on it then."
+            }
+            for name in others where !silent.contains(name) {
                 do throws(APIError) {
                     try await self.operations(of: name).obey(order)
                     await report("\(name): belongs to no cluster")
@@ -143,11 +167,12 @@ extension NodeService {
             }
             try await self.obey(order)
             await report("\(member.node): belongs to no cluster")
-            if case .disk(let id) = state.witness.witness {
+            let witness = state.witness.witness
+            if witness != .none {
                 do throws(APIError) {
-                    try await storage.clear(id, cluster: member.clusterID)
-                    await report("the witness disk is empty")
-                } catch { left.append("The witness disk was not cleared: \(error.message)") }
+                    try await storage.clear(witness, cluster: member.clusterID)
+                    await report("the \(witness) is empty")
+                } catch { left.append("The \(witness) was not cleared: \(error.message)") }
             }
             return (["Cluster \(member.cluster) is no more."] + left).joined(separator: "\n")
         }

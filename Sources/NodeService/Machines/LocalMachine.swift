@@ -16,6 +16,8 @@ actor LocalMachine {
     private(set) var state: VMRunState
     /// Why it is in that state, when there is something to say.
     private(set) var note: String?
+    /// Whether the guest's processors are known to stand still; unlike ``state`` it says so also while the machine is moved.
+    private(set) var isHalted = false
     private var watcher: Task<Void, Never>?
 
     private init(machine: VirtualMachine, process: MachineProcess, monitor: QMPClient, state: VMRunState, logger: Logger) {
@@ -46,8 +48,10 @@ actor LocalMachine {
     private func note(_ event: QMPEvent) {
         switch event.kind {
         case .stop:
+            isHalted = true
             if state == .running { state = .paused }
         case .resume:
+            isHalted = false
             if state != .migrating { state = .running }
             note = nil
         case .blockIOError(let failure):
@@ -67,12 +71,14 @@ actor LocalMachine {
     /// Lets the guest run, and waits until it does.
     func run() async throws {
         try await monitor.execute(.cont)
+        isHalted = false
         state = .running
     }
 
     /// Stops the guest's processors; its memory stays.
     func pause() async throws {
         try await monitor.execute(.stop)
+        isHalted = true
         state = .paused
     }
 

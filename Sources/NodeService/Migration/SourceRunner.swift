@@ -222,6 +222,8 @@ actor SourceRunner {
 
     private func prepareDestination() async {
         await tools.hold.wait(at: "preparing")
+        // It may have ended meanwhile; the destination has been told so.
+        guard rules.phase == .preparing else { return }
         do {
             // Before anything else: a quick migration stops the guest as soon as the destination is ready, and until then the recorder must have
             // learned what the tap's count means.
@@ -273,7 +275,7 @@ actor SourceRunner {
     private func commitOwnership(_ epoch: UInt64) async {
         await tools.hold.wait(at: "committing")
         let successor = OwnershipRecord(vmID: local.machine.definition.id, owner: order.destination, epoch: epoch)
-        switch await tools.storage.writeOwnership(successor, in: local.machine.ownershipSlot) {
+        switch await tools.ownership.handOver(local.machine, to: successor) {
         case .written: tell(.ownershipWritten)
         case .notWritten(let reason): tell(.ownershipNotWritten(reason))
         case .unknown(let reason):
@@ -299,6 +301,8 @@ actor SourceRunner {
                 if let cut { blackout = .microseconds(Int64(Date().timeIntervalSince1970 * 1e6) - cut) }
                 return tell(.destinationRuns)
             } catch  where error.code == .refused {
+                // It may have read the log, or the record, and gone on by itself.
+                if await destinationRuns(epoch) { return tell(.destinationRuns) }
                 return tell(.destinationGone(returnedEpoch: nil, error.message))
             } catch {
                 note = "\(order.destination) owns \(order.vm) and does not answer; trying again. (\(error.message))"
@@ -309,6 +313,11 @@ actor SourceRunner {
             }
             try? await Task.sleep(for: .milliseconds(200))
         }
+    }
+
+    private func destinationRuns(_ epoch: UInt64) async -> Bool {
+        guard let theirs = try? await tools.peer.ownMachines() else { return false }
+        return theirs.contains { $0.machine.name == order.vm && $0.owner == order.destination && $0.epoch >= epoch && $0.state == .running }
     }
 
     private func recoverPostCopy() async {
@@ -341,7 +350,14 @@ actor SourceRunner {
     private func keepMachine() async {
         do {
             try await transfer.settle()
-            if wasRunning { try await local.run() } else { await local.set(.paused) }
+            // Without quorum it stays paused, and goes on with the others of this node.
+            if !wasRunning {
+                await local.set(.paused)
+            } else if await tools.mayRun() {
+                try await local.run()
+            } else {
+                try await local.pause()
+            }
         } catch {
             await local.set(.paused, note: "It could not be resumed after a migration that failed: \(error)")
             tools.logger.error("the machine could not be resumed", metadata: ["vm": "\(order.vm)", "error": "\(error)"])
@@ -379,7 +395,9 @@ struct SourceTools: Sendable {
     var peer: any PeerOperations
     /// The same, for what need not be waited for long.
     var hastyPeer: any PeerOperations
-    var storage: StorageAccess
+    var ownership: any OwnershipLog
+    /// Whether machines may run on this node at all now.
+    var mayRun: @Sendable () async -> Bool
     var hold: Hold
     var identityFolder: String
     var acceleration: Acceleration

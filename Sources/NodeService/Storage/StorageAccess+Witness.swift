@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import ClusterRules
+import Forming
 import Foundation
 import Reservations
 import SCSI
@@ -8,7 +9,29 @@ import SharedDisks
 
 /// Witness disks are made and cleared by the node that forms or ends the cluster, before and after anybody arbitrates on them.
 extension StorageAccess: WitnessPreparation {
-    func initialize(_ id: DiskID, cluster: UUID, name: ClusterName, number: UInt64, force: Bool) async throws(APIError) {
+    func initialize(
+        _ witness: ClusterModel.Witness, cluster: UUID, name: ClusterName, number: UInt64, force: Bool
+    ) async throws(APIError) {
+        switch witness {
+        case .none: return
+        case .disk(let id): try await initialize(id, cluster: cluster, name: name, number: number, force: force)
+        case .fileShare(let path):
+            do {
+                _ = try await FileShareWitness.initialize(path, cluster: cluster, clusterName: name.rawValue, number: number, force: force)
+            } catch { throw APIError(.refused, "\(error)") }
+        }
+    }
+
+    func clear(_ witness: ClusterModel.Witness, cluster: UUID) async throws(APIError) {
+        switch witness {
+        case .none: return
+        case .disk(let id): try await clear(id, cluster: cluster)
+        case .fileShare(let path):
+            do { try await FileShareWitness.clear(path, cluster: cluster) } catch { throw APIError(.failed, "\(error)") }
+        }
+    }
+
+    private func initialize(_ id: DiskID, cluster: UUID, name: ClusterName, number: UInt64, force: Bool) async throws(APIError) {
         do {
             let disk = try await disk(id)
             // A cluster that is gone may have left its reservation, which outlives its nodes.
@@ -18,7 +41,7 @@ extension StorageAccess: WitnessPreparation {
         } catch { throw error as? APIError ?? APIError(.failed, "The witness \(id) cannot be initialised: \(error)") }
     }
 
-    func clear(_ id: DiskID, cluster: UUID) async throws(APIError) {
+    private func clear(_ id: DiskID, cluster: UUID) async throws(APIError) {
         do {
             let disk = try await disk(id)
             // Before anything is removed: that it is this cluster's.

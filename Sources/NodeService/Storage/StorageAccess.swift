@@ -10,15 +10,6 @@ import VMDefinitions
 
 /// This node's way to the shared disks: one session, opened again by decision and never by itself.
 actor StorageAccess {
-    /// What is certain about a write of ownership.
-    enum OwnershipWrite: Hashable, Sendable {
-        case written
-        /// The record on the disk is what it was.
-        case notWritten(String)
-        /// It may have been written, or may yet be.
-        case unknown(String)
-    }
-
     private let configuration: SANConfiguration?
     private let node: NodeName
     private let logger: Logger

@@ -56,6 +56,12 @@ struct WitnessSlotHeader: Hashable, Sendable {
         payloadChecksum = content.payload.withUnsafeBytes { CRC32.checksum($0) }
     }
 
+    /// Whether both were written with the same configuration.
+    func hasContent(of other: WitnessSlotHeader) -> Bool {
+        position == other.position && committed == other.committed && payloadByteCount == other.payloadByteCount
+            && payloadChecksum == other.payloadChecksum
+    }
+
     /// - Parameter slot: Its index is part of the header, so that one written to a wrong place is not believed.
     func encoded(slot: Int) -> [UInt8] {
         var bytes = Self.magic
@@ -115,13 +121,21 @@ struct WitnessSlots: Sendable {
         let doubtful = slots.contains { slot in
             switch slot {
             case .whole: false
-            case .torn(let other): other.sequence > header.sequence
+            // When nothing happens both slots get the same content: then nothing newer is lost with one of them.
+            case .torn(let other): other.sequence > header.sequence && !other.hasContent(of: header)
             case .unreadable: true
             }
         }
         return WitnessReading(
             content: WitnessContent(position: header.position, committed: header.committed, payload: payload), sequence: header.sequence,
             mayBeStale: doubtful, defects: defects)
+    }
+
+    /// Whether a configuration may be written over what is there. A node whose service stood still while another one held the witness, and
+    /// which holds it again, may not have heard yet that it has to read it first.
+    func check(_ new: ReplicaPosition, on name: String) throws(WitnessError) {
+        guard let has = newest()?.content.position, has.isAhead(of: new) || has.promised > new.promised else { return }
+        throw .wouldGoBack(name, has: has, new: new)
     }
 
     /// Where the next write goes: never over the only slot that counts.

@@ -29,6 +29,8 @@ public protocol WitnessStore: Sendable {
 public enum WitnessError: Error, Hashable, CustomStringConvertible {
     case disk(SharedDiskError)
     case share(path: String, String)
+    /// Another node has taken the share since.
+    case shareTaken(path: String)
     /// It carries something that initialising would destroy.
     case wouldDestroy(String, content: String)
     case notAWitness(String, content: String)
@@ -41,11 +43,14 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
     case tooLarge(String, byteCount: Int, limit: UInt64)
     case invalidClusterName(String)
     case noHeartbeatSector(NodeID)
+    /// It has a newer configuration than the one to be written: another node held it meanwhile.
+    case wouldGoBack(String, has: ReplicaPosition, new: ReplicaPosition)
 
     public var description: String {
         switch self {
         case .disk(let error): error.description
         case .share(let path, let problem): "The witness share \(path): \(problem)."
+        case .shareTaken(let path): "The witness share \(path) was taken over by another node."
         case .wouldDestroy(let name, let content):
             "\(name) carries \(content). Nothing was written. If it can go, say so with --force: everything there will be lost."
         case .notAWitness(let name, let content):
@@ -63,11 +68,15 @@ public enum WitnessError: Error, Hashable, CustomStringConvertible {
         case .invalidClusterName(let text): "\"\(text)\" is no cluster name: use 1 to 127 bytes without control characters."
         case .noHeartbeatSector(let node):
             "The witness has sectors for node ids up to \(WitnessLayout.heartbeatCount); node \(node) needs a lower one."
+        case .wouldGoBack(let name, let has, let new):
+            "The witness \(name) has the configuration up to entry \(has.lastIndex) of epoch \(has.adopted) and is not overwritten with "
+                + "entry \(new.lastIndex) of epoch \(new.adopted). It is read again."
         }
     }
 
     /// Whether this node was excluded from the disk by another one, or never registered there.
     public var isExclusion: Bool {
+        if case .shareTaken = self { return true }
         guard case .disk(let error) = self else { return false }
         switch error {
         case .reservationConflict, .reservationPreempted: return true

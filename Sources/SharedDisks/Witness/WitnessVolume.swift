@@ -47,6 +47,7 @@ public actor WitnessVolume: WitnessStore {
             guard slots.newest() != nil || evenIfDamaged else {
                 throw .unreadable(self.name, slots.defects.joined(separator: "; "))
             }
+            try slots.check(content.position, on: self.name)
             let sequence = slots.highestSequence
             guard sequence < .max else { throw .damaged(self.name, "its sequence numbers are used up") }
             try await self.put(

@@ -104,7 +104,19 @@ public struct Scenario: Sendable {
             guard parts.count > 1, !parts.contains(where: { $0.contains(nil) }) else { return nil }
             return .cutLinks(parts.map { $0.compactMap { $0 } })
         }
+        if words.starts(with: ["link", "between"]), words.count == 5, words[4] == "cut" {
+            guard let one = node(words[2]), let other = node(words[3]), one != other else { return nil }
+            return .cutPair(one, other)
+        }
         guard let first = words.first, let id = node(first) else { return nil }
+        if words.count == 4, words[1] == "clock" {
+            guard let time = Self.time(words[3]) else { return nil }
+            switch words[2] {
+            case "forward": return .setClock(id, by: time)
+            case "back": return .setClock(id, by: .zero - time)
+            default: return nil
+            }
+        }
         switch words.dropFirst().joined(separator: " ") {
         case "power off": return .powerOff(id)
         case "power on", "start": return .powerOn(id)

@@ -25,6 +25,8 @@ struct ScenarioNode: Sendable {
     /// Corosync and the node service run.
     var isServing = true
     var isCutFromSAN = false
+    /// How far the clock on its wall is off.
+    var clockError = Duration.zero
     /// It was asked to stop, and puts its house in order first.
     var isStopping = false
 

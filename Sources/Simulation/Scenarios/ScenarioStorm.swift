@@ -1,18 +1,12 @@
 import ClusterModel
+import SeededRandom
 
 /// Goal: no order of losses, cuts and returns opens two partitions, loses an acknowledged change or runs a machine twice; and once
 /// everything is in order again, the cluster is whole and every machine runs.
 /// Method: everything draws from the seed, so a failure replays exactly.
 public enum ScenarioStorm {
-    public struct Outcome: Sendable {
-        public var seed: UInt64
-        public var violations: [String]
-        /// Every event with its time; what a person reads to understand a violation.
-        public var log: [String]
-    }
-
     /// - Parameter steps: Tenths of a second of trouble; healing takes some more.
-    public static func run(seed: UInt64, steps: Int) -> Outcome {
+    public static func run(seed: UInt64, steps: Int) -> StormOutcome {
         var random = SeededGenerator(seed: seed)
         let count = 1 + random.below(5)
         let hasWitness = random.chance(600)
@@ -22,12 +16,12 @@ public enum ScenarioStorm {
             world = try ScenarioWorld(
                 nodes: count, hasWitness: hasWitness, isDynamic: random.chance(750), secondsUntilStop: 10 + random.below(60),
                 machines: machines)
-        } catch { return Outcome(seed: seed, violations: ["\(error)"], log: []) }
+        } catch { return StormOutcome(seed: seed, violations: ["\(error)"], log: []) }
         world.tell("-- \(count) nodes, \(hasWitness ? "witness disk" : "no witness")")
         for _ in 0..<steps {
             if random.chance(12), let act = act(&random, world.nodeIDs, hasWitness: hasWitness) { world.perform(act) }
             world.step()
-            if !world.violations.isEmpty { return Outcome(seed: seed, violations: world.violations, log: world.log) }
+            if !world.violations.isEmpty { return StormOutcome(seed: seed, violations: world.violations, log: world.log) }
         }
         world.perform(.restoreLinks)
         world.perform(.witness(isReachable: true))
@@ -48,12 +42,12 @@ public enum ScenarioStorm {
             world.violations.append(
                 "safe, but not whole 120 s after everything was repaired: \((nodes + machines).joined(separator: "; "))")
         }
-        return Outcome(seed: seed, violations: world.violations, log: world.log)
+        return StormOutcome(seed: seed, violations: world.violations, log: world.log)
     }
 
     private static func act(_ random: inout SeededGenerator, _ nodes: [NodeID], hasWitness: Bool) -> ScenarioAct? {
         guard let node = random.pick(nodes) else { return nil }
-        switch random.below(13) {
+        switch random.below(15) {
         case 0, 1: return .powerOff(node)
         case 2, 3, 4: return .powerOn(node)
         case 5: return .stop(node)
@@ -64,6 +58,8 @@ public enum ScenarioStorm {
         case 8, 9: return .restoreLinks
         case 10: return .killService(node)
         case 11: return hasWitness ? .witness(isReachable: random.chance(600)) : nil
+        case 12: return .setClock(node, by: .seconds(random.below(7_200) - 3_600))
+        case 13: return random.pick(nodes).map { .cutPair(node, $0) }
         default: return .change("change \(random.next())", node)
         }
     }

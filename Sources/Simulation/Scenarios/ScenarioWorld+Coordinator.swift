@@ -79,6 +79,7 @@ extension ScenarioWorld {
         guard VoteRules.change(due: state(of: ring), present: voters) == nil else { return }
         nodes[id]?.losePower()
         nodes[id]?.isPowered = true
+        feelLinks()
         if holder == id { holder = nil }
         tell("n\(id) has stopped")
     }

@@ -13,9 +13,13 @@ public enum ScenarioAct: Hashable, Sendable {
     case restoreSAN(NodeID)
     /// Each list hears itself only; nodes that are in none hear each other.
     case cutLinks([[NodeID]])
+    /// Two nodes do not hear each other, or only one the other; a third one hears both.
+    case cutPair(NodeID, NodeID)
     case restoreLinks
     case witness(isReachable: Bool)
     case forceQuorum(NodeID)
+    /// Its clock is set: forward, or back.
+    case setClock(NodeID, by: Duration)
     /// A change of the configuration, asked for on a node.
     case change(String, NodeID)
 }
@@ -23,6 +27,7 @@ public enum ScenarioAct: Hashable, Sendable {
 extension ScenarioWorld {
     public mutating func perform(_ act: ScenarioAct) {
         tell("-- \(act)")
+        defer { feelLinks() }
         switch act {
         case .powerOff(let id):
             nodes[id]?.losePower()
@@ -42,7 +47,11 @@ extension ScenarioWorld {
         case .cutLinks(let parts):
             for id in groups.keys { groups[id] = 0 }
             for (offset, part) in parts.enumerated() { for id in part { groups[id] = offset + 1 } }
-        case .restoreLinks: for id in groups.keys { groups[id] = 0 }
+        case .cutPair(let one, let other): if one != other { cutPairs.append([one, other]) }
+        case .restoreLinks:
+            cutPairs = []
+            for id in groups.keys { groups[id] = 0 }
+        case .setClock(let id, let error): nodes[id]?.clockError += error
         case .witness(let isReachable): isWitnessReachable = isReachable
         case .forceQuorum(let id): forceQuorum(id)
         case .change(let text, let id):

@@ -99,7 +99,8 @@ extension ScenarioWorld {
         }
         requests += 1
         do throws(ScenarioError) {
-            let entry = try Self.entry(command, after: replica, epoch: epoch, by: first, number: requests, now: now)
+            let time = now + (nodes[first]?.clockError ?? .zero)
+            let entry = try Self.entry(command, after: replica, epoch: epoch, by: first, number: requests, now: time)
             for id in ring.sorted() {
                 guard var copy = nodes[id]?.replica else { continue }
                 let outcome = try Self.append(entry, to: &copy)

@@ -17,6 +17,8 @@ public struct ScenarioWorld: Sendable {
         /// A challenger waits out the missed defences of the holder.
         static let challenge = Duration.seconds(3)
         static let fencing = Duration.milliseconds(500)
+        /// How long one ring holds when not all nodes hear all others, before they find together in another way.
+        static let uneasiness = Duration.seconds(4)
         /// How long nobody reaches the witness before the log says that it is lost.
         static let witnessPatience = Duration.seconds(3)
     }
@@ -25,6 +27,8 @@ public struct ScenarioWorld: Sendable {
     var nodes: [NodeID: ScenarioNode] = [:]
     /// Nodes in different groups do not hear each other.
     var groups: [NodeID: Int] = [:]
+    var cutPairs: [Set<NodeID>] = []
+    private var reach: [NodeID: Set<NodeID>] = [:]
     var hasWitness: Bool
     var isWitnessReachable = true
     var witnessReplica = ScenarioReplica()
@@ -74,7 +78,7 @@ public struct ScenarioWorld: Sendable {
             guard ids.indices.contains(machine.owner - 1) else {
                 throw ScenarioError(line: 0, problem: "there is no node n\(machine.owner) to own \(machine.name)")
             }
-            commands.append(.addMachine(machine: Self.machine(machine.name, number: offset), owner: ids[machine.owner - 1]))
+            commands.append(.addMachine(machine: Self.machine(machine.name, number: offset), owner: ids[machine.owner - 1], epoch: 1))
             commands.append(.startMachine(machine: VMName(unchecked: machine.name)))
         }
         for command in commands {
@@ -90,11 +94,13 @@ public struct ScenarioWorld: Sendable {
         if hasWitness { witnessReplica = replica }
         // The nodes know each other when the story begins.
         for id in ids { nodes[id]?.ring = Set(ids) }
+        feelLinks()
     }
 
     /// One tick.
     public mutating func step() {
         now += Timing.tick
+        if !cutPairs.isEmpty { feelLinks() }
         formRings()
         for ring in rings() { decide(ring) }
         for ring in rings() where isOpen(ring) { coordinate(ring) }
@@ -116,8 +122,25 @@ public struct ScenarioWorld: Sendable {
     }
     func isOpen(_ ring: Set<NodeID>) -> Bool { isWhole(ring) && ring.allSatisfy { nodes[$0]?.isOpen == true } }
 
-    func connected(to id: NodeID) -> Set<NodeID> {
-        Set(nodes.values.filter { $0.isServing && groups[$0.id] == groups[id] }.map(\.id))
+    /// Who hears whom and serves: as of the last ``feelLinks()``.
+    func connected(to id: NodeID) -> Set<NodeID> { reach[id] ?? [] }
+
+    /// To be called after every change of the links and of who serves.
+    mutating func feelLinks() {
+        reach = [:]
+        for id in nodes.keys { reach[id] = heard(by: id) }
+    }
+    private func heard(by id: NodeID) -> Set<NodeID> {
+        let hearing = Set(nodes.values.filter { $0.isServing && groups[$0.id] == groups[id] }.map(\.id))
+        guard !cutPairs.isEmpty, hearing.contains(id) else { return hearing }
+        // All members of a ring hear each other. Who finds together first is a matter of chance; here it alternates.
+        var rings: [Set<NodeID>] = []
+        let isTurned = Int(now / Timing.uneasiness).isMultiple(of: 2)
+        for node in isTurned ? hearing.sorted() : hearing.sorted().reversed() {
+            let fits = rings.firstIndex { ring in ring.allSatisfy { !cutPairs.contains([$0, node]) } }
+            if let fits { rings[fits].insert(node) } else { rings.append([node]) }
+        }
+        return rings.first { $0.contains(id) } ?? [id]
     }
 
     private mutating func formRings() {

@@ -32,11 +32,11 @@ public enum NetworkCatalogue {
     public static let udp = ValidationTest(
         .network, "udp", "Cluster messages", proves: "UDP passes between every two nodes both ways as Corosync uses it.",
         scope: .eachPair, needs: [.twoNodes],
-        cure: "Allow UDP ports 5405 to 5412 between the nodes in both directions.")
+        cure: "Allow UDP ports 5405 and 5406 between the nodes in both directions.")
     public static let tcp = ValidationTest(
         .network, "tcp", "API and migration connections", proves: "Every node can open connections to every other for API and migration.",
         scope: .eachPair, needs: [.twoNodes],
-        cure: "Allow TCP port 7060 and the migration ports 49152 to 49215 between the nodes in both directions.")
+        cure: "Allow TCP port 7060 between the nodes, and on the migration network the ports of net.ipv4.ip_local_port_range, both ways.")
     public static let firewall = ValidationTest(
         .network, "firewall", "Firewall", proves: "No packet filter drops what the nodes send to each other.",
         scope: .eachPair, needs: [.twoNodes],

@@ -90,20 +90,19 @@ public struct ReportDifference: Hashable, Sendable, Codable {
         return names.filter { !others.contains($0) }
     }
 
-    /// Two complaints are the same when they are about the same thing and equally bad; the words may have changed with the numbers in them.
+    /// A complaint appears when nothing as bad was said about the same thing before, and is solved when nothing is said of it any more. The
+    /// words do not count: they change with the numbers in them.
     private mutating func compareComplaints(_ old: TestResult?, _ new: TestResult) {
-        struct Key: Hashable {
-            var verdict: Verdict
-            var subject: FindingSubject
-        }
-        let key = { (finding: ValidationFinding) in Key(verdict: finding.verdict, subject: finding.subject) }
         let complaint = { Complaint(test: new.id, title: new.title, finding: $0) }
-        let before = Set((old?.complaints ?? []).map(key))
-        let after = Set(new.complaints.map(key))
-        appeared += new.complaints.filter { !before.contains(key($0)) }.map(complaint)
+        let worst = { (result: TestResult?) in
+            Dictionary((result?.complaints ?? []).map { ($0.subject, $0.verdict) }, uniquingKeysWith: { max($0, $1) })
+        }
+        let before = worst(old)
+        let after = worst(new)
+        appeared += new.complaints.filter { $0.verdict > before[$0.subject] ?? .pass }.map(complaint)
         // What was cancelled or has no meaning any more was not solved.
         guard new.verdict == .pass || new.verdict == .warning || new.verdict == .failure else { return }
-        solved += (old?.complaints ?? []).filter { !after.contains(key($0)) }.map(complaint)
+        solved += (old?.complaints ?? []).filter { after[$0.subject] == nil }.map(complaint)
     }
 
     private mutating func compareFigures(_ old: TestResult, _ new: TestResult) {

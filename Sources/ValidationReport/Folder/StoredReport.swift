@@ -43,6 +43,9 @@ public struct StoredReport: Hashable, Sendable, Codable {
         self.problem = problem
     }
 
+    /// When the run began: `2026-01-31 12:00 UTC`.
+    public var moment: String? { began.map(FigureText.moment) }
+
     /// Whether it speaks for a cluster of exactly these nodes: all tests were chosen, all were carried out, and it is not too old.
     ///
     /// - Parameter maximumAge: Milliseconds. A report from the future, by a clock that was wrong, counts as too old.

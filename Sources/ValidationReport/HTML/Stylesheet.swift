@@ -77,10 +77,11 @@ enum Stylesheet {
         td:last-child,th:last-child{padding-right:.25rem}
         td bdi,th bdi{unicode-bidi:isolate}
         .center{text-align:center;padding-left:.4rem;padding-right:.4rem}
-        .grid caption{white-space:nowrap}
+        table.grid{min-width:min(24rem,100%)}
         .spread tbody th{white-space:nowrap}
+        .spread th,.spread td{padding-right:.55rem}
         .grid td,.grid th{padding:.35rem .6rem}
-        .grid tbody th{padding-left:0}
+        .grid tbody th,.grid thead th:first-child{padding-left:0}
         .grid td{border:1px solid var(--line)}
         .heat{position:relative;background:linear-gradient(var(--chart),var(--chart)) left bottom/var(--share,0) .1875rem no-repeat}
         .same{background:var(--surface)}
@@ -105,8 +106,8 @@ enum Stylesheet {
         .complaint .who,.todo .who{font-weight:600}
         .more{margin-top:.75rem;font-size:.9375rem}
         .more>summary{cursor:pointer;color:var(--link)}
-        .chart{display:block;width:15rem;height:1.25rem;color:var(--chart)}
-        .axis{display:block;width:15rem;height:1rem;color:var(--quiet);font-size:.6875rem}
+        .chart{display:block;width:12rem;height:1.25rem;color:var(--chart)}
+        .axis{display:block;width:12rem;height:1rem;color:var(--quiet);font-size:.6875rem}
         footer{border-top:1px solid var(--line);padding-top:1rem;font-size:.8125rem;color:var(--quiet)}
 
         @media screen and (max-width:56rem){
@@ -135,7 +136,7 @@ enum Stylesheet {
           a{color:inherit;text-decoration:none}
           details.test:not(.slim)::details-content{content-visibility:visible;display:block;height:auto}
           .more{display:none}
-          .test .time::after{content:""}
+          .test .time::after,.test[open]>summary .time::after{content:""}
           .test>summary{grid-template-columns:8.5rem minmax(0,1fr) auto}
           .body{padding-left:0}
           .chart,.axis{width:9rem}
@@ -143,7 +144,7 @@ enum Stylesheet {
           table{font-size:.8125rem}
           th[scope=row]{min-width:4.5rem}
           th[scope=row],td:not(.number){white-space:normal;overflow-wrap:anywhere}
-          h2,h3,caption,summary,thead{break-after:avoid}
+          h2,h3,caption,summary,thead,.body>p.quiet{break-after:avoid}
           .todo>li,.complaint,.slim,.grid,tr,.tally,.facts{break-inside:avoid}
           thead{display:table-header-group}
           main>section{margin-bottom:1.75rem}

@@ -78,7 +78,7 @@ struct DestroyCluster: NodeQuestion {
         commandName: "destroy", abstract: "End the cluster: every node belongs to none afterwards.",
         discussion: """
             Refused while machines run. Volumes and what is on them stay; the witness disk is made empty. Asks first when it runs on a \
-            terminal.
+            terminal. A node that does not answer is left out only with --force; it has to be made a free one by itself later.
 
             With --local only this node is made a free one: one that was evicted, or that was left over by a cluster that is gone.
 
@@ -89,7 +89,7 @@ struct DestroyCluster: NodeQuestion {
             """)
     @Argument(help: "The cluster's name.", transform: parseClusterName) var name: ClusterName?
     @Flag(help: "Only make this node a free one.") var local = false
-    @Flag(help: "With --local: although the node was not evicted.") var force = false
+    @Flag(help: "Although a node does not answer; with --local: although this one was not evicted.") var force = false
     @Flag(help: "Do not ask.") var yes = false
     @OptionGroup var connection: ConnectionOptions
 

@@ -42,32 +42,60 @@ struct ClusterQuorum: AsyncParsableCommand {
                   node-and-file-share-majority  the same with a folder on a share
                   disk-only                     the witness alone decides: if it fails, everything stops
 
+                WITNESS
+                  auto, none, disk:ID (see `apus disk list`), share:/PATH. It is exchanged while the cluster runs: the new one is \
+                initialised, the old one loses its vote, then the new one gets it. Before work on the array, take the witness into \
+                maintenance: nobody touches the disk then, and its loss is no alarm.
+
                 EXAMPLES
                   apus cluster quorum set --model auto
+                  apus cluster quorum set --witness disk:naa.6001405abcdef
+                  apus cluster quorum set --witness-maintenance on
                   apus cluster quorum set --dynamic off --stop-after 120
                 """)
         @Option(help: ArgumentHelp("auto, or one of the models above.", valueName: "model")) var model: String?
+        @Option(help: ArgumentHelp("Another witness: auto, disk:ID, share:/PATH or none.", valueName: "witness"), transform: parseWitness)
+        var witness: WitnessChoice?
+        @Flag(help: "With --witness: destroy what the disk or folder carries.") var force = false
+        @Option(help: ArgumentHelp("on: the witness does not count, for work on the array. off: it counts again.", valueName: "on|off"))
+        var witnessMaintenance: String?
         @Option(help: ArgumentHelp("on: votes follow the nodes that are up. off: every member keeps its vote.", valueName: "on|off"))
         var dynamic: String?
         @Option(help: ArgumentHelp("How long machines stay paused without quorum before they are stopped.", valueName: "seconds"))
         var stopAfter: Int?
+        @Flag(help: "Do not ask.") var yes = false
         @OptionGroup var connection: ConnectionOptions
 
         func validate() throws {
-            guard model != nil || dynamic != nil || stopAfter != nil else {
-                throw ValidationError("Say what to change: --model, --dynamic or --stop-after.")
+            let settings: [Any?] = [model, dynamic, stopAfter, witnessMaintenance]
+            guard witness != nil || settings.contains(where: { $0 != nil }) else {
+                throw ValidationError("Say what to change: --model, --witness, --witness-maintenance, --dynamic or --stop-after.")
             }
+            if witness != nil, settings.contains(where: { $0 != nil }) {
+                throw ValidationError("Change the witness alone, then the rest: exchanging it takes several steps.")
+            }
+            if force, witness == nil { throw ValidationError("--force goes with --witness.") }
             if let model, model != "auto", QuorumModel(rawValue: model) == nil {
                 throw ValidationError(
                     "\"\(model)\" is no model. Use auto, \(QuorumModel.allCases.map(\.rawValue).joined(separator: ", ")).")
             }
-            if let dynamic, dynamic != "on", dynamic != "off" { throw ValidationError("--dynamic takes on or off, not \"\(dynamic)\".") }
+            for (option, value) in [("--dynamic", dynamic), ("--witness-maintenance", witnessMaintenance)] {
+                if let value, value != "on", value != "off" { throw ValidationError("\(option) takes on or off, not \"\(value)\".") }
+            }
         }
 
         func run(asking client: NodeClient) async throws {
+            if let witness {
+                return try await follow(try await client.setWitness(SetWitnessRequest(witness: witness, force: force)), asking: client)
+            }
+            if model == QuorumModel.diskOnly.rawValue, !yes {
+                Console.complain(
+                    "Disk Only: the cluster stops when the witness disk does, however many nodes are up, and one node is enough to run it.")
+                guard Console.confirm("Let the witness disk alone decide?") else { throw CommandFailure(message: "Nothing was changed.") }
+            }
             let request = SetQuorumRequest(
                 model: model.flatMap(QuorumModel.init), isModelAutomatic: model.map { $0 == "auto" }, isDynamic: dynamic.map { $0 == "on" },
-                secondsUntilStop: stopAfter)
+                secondsUntilStop: stopAfter, isWitnessInMaintenance: witnessMaintenance.map { $0 == "on" })
             let report = try await client.setQuorum(request)
             try show(report) { ClusterText.quorum(report) }
         }
@@ -99,13 +127,36 @@ struct StartCluster: NodeQuestion {
 
     func run(asking client: NodeClient) async throws {
         let before = try await client.clusterStatus()
-        let missing = before.nodes.filter { !$0.isPresent }.map(\.name.rawValue).joined(separator: ", ")
+        guard !before.isOpen else { throw CommandFailure(message: "This partition has quorum; nothing has to be forced.") }
+        Console.complain(Self.warning(before))
         if !yes {
-            Console.complain("Absent: \(missing.isEmpty ? "none" : missing). They must not run anything while you force quorum here.")
+            // A script that forgot about it must not do this by accident.
+            guard Console.canAsk else {
+                throw CommandFailure(message: "Nothing was changed. Where nobody can be asked, confirm with --yes.")
+            }
             guard Console.confirm("Go on without them?") else { throw CommandFailure(message: "Nothing was changed.") }
         }
         let report = try await client.forceQuorum(ForceQuorumRequest(reason: reason))
         try show(report) { ClusterText.quorum(report) }
+    }
+
+    /// What is about to happen, with names.
+    static func warning(_ report: ClusterStatusReport) -> String {
+        let missing = report.nodes.filter { !$0.isPresent }.map(\.name.rawValue).joined(separator: ", ")
+        var lines = [
+            "Quorum is about to be forced as \(report.node) sees the cluster: \(report.votesPresent) of \(report.votesTotal) votes here, "
+                + "\(report.votesNeeded) needed.",
+            "Absent: \(missing.isEmpty ? "no node" : missing). They must not run anything while you do this, and until they have joined again: "
+                + "power them off, or two sides may write to the same disks.",
+        ]
+        if let witness = report.witness {
+            let holder = witness.holder.map { "also from \($0), which held it last" } ?? "from whoever holds it"
+            lines.append(
+                witness.problem.map { "The \(witness.description) cannot be used from here, so the configuration may be old: \($0)" }
+                    ?? "The \(witness.description) is taken over if it answers, \(holder).")
+        }
+        lines.append("Changes of the configuration that only the others have are lost; they drop them when they return, and say so.")
+        return lines.joined(separator: "\n")
     }
 }
 

@@ -13,13 +13,21 @@ struct EventsCommand: NodeQuestion {
             EXAMPLES
               apus events
               apus events --follow
+              apus events --note "Switch 2 is being replaced"
               apus events --json | jq -r '.[] | select(.severity == "error") | .sentence'
             """)
     @Flag(name: .shortAndLong, help: "Go on as events happen.") var follow = false
     @Option(help: ArgumentHelp("Only those after this number.", valueName: "number")) var after: UInt64 = 0
+    @Option(help: ArgumentHelp("Write a line of your own into the history, for whoever reads it later.", valueName: "text"))
+    var note: String?
     @OptionGroup var connection: ConnectionOptions
 
+    func validate() throws {
+        if note != nil, follow || after > 0 { throw ValidationError("--note only writes; it does not go with --follow or --after.") }
+    }
+
     func run(asking client: NodeClient) async throws {
+        if let note { return try await client.noteEvent(NoteEventRequest(sentence: note)) }
         guard follow else {
             let events = try await client.events(after: after)
             let names = connection.json ? [:] : try await self.names(client)

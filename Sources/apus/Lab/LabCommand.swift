@@ -16,8 +16,8 @@ struct LabCommand: AsyncParsableCommand {
               apus lab down
             """,
         subcommands: [
-            LabUp.self, LabDown.self, LabStatusCommand.self, LabExec.self, LabCut.self, LabRestore.self, LabKill.self, LabPowerOn.self,
-            LabLimit.self, LabPath.self,
+            LabUp.self, LabDown.self, LabStatusCommand.self, LabExec.self, LabCut.self, LabRestore.self, LabSplit.self,
+            LabJoin.self, LabKill.self, LabPowerOn.self, LabLimit.self, LabPath.self,
         ])
 }
 
@@ -31,13 +31,32 @@ struct LabOptions: ParsableArguments {
 
 struct LabUp: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "up", abstract: "Build a lab and start the node service on every node.",
+        commandName: "up", abstract: "Build a lab whose nodes form a cluster, with a witness disk and a volume for machines.",
         discussion: """
+            LUN 1 becomes the witness when the number of nodes is even, as with `apus cluster create`; LUN 2 becomes the volume csv1.
+
             Examples:
-              apus lab up --nodes 3 --migration-limit 1Gbit
-              apus lab up --nodes 2 --cluster      form a cluster of them, as an administrator would
-              apus lab up --nodes 3 --free         leave that to you
+              apus lab up --nodes 2                       a running cluster called lab
+              apus lab up --nodes 3 --witness disk        with a witness although the number is odd
+              apus lab up --nodes 3 --unjoined            leave forming a cluster to you
+              apus lab up --nodes 2 --static --migration-limit 1Gbit
             """)
+
+    /// What the nodes are in the end.
+    enum Kind: String, EnumerableFlag {
+        case cluster, unjoined, `static`, bare
+
+        static func help(for kind: Kind) -> ArgumentHelp? {
+            switch kind {
+            case .cluster: "Form a cluster called lab of the nodes."
+            case .unjoined: "The nodes belong to no cluster, and none is formed."
+            case .static: "Each node has a list of all of them instead of a cluster: no Corosync, no quorum."
+            case .bare: "Start no node service: the nodes are bare hosts."
+            }
+        }
+    }
+
+    enum WitnessKind: String, ExpressibleByArgument, CaseIterable { case auto, disk, none }
 
     @OptionGroup var lab: LabOptions
     @Option(help: "1 to 16.") var nodes = 2
@@ -45,13 +64,12 @@ struct LabUp: AsyncParsableCommand {
     var migrationLimit: String?
     @Option(name: .customLong("csv-gib"), help: "Size of each of the two disks for Cluster Shared Volumes, in GiB.") var csvGiB = 8
     @Option(help: ArgumentHelp("The node service; without it the one beside this program.", valueName: "path")) var apusd: String?
-    @Flag(help: "Start no node service: the nodes are bare hosts.") var bare = false
-    @Flag(inversion: .prefixedNo, help: "Form a cluster called lab of the nodes.") var cluster = false
-    @Flag(help: "The nodes belong to no cluster, and none is formed.") var free = false
+    @Flag(exclusivity: .exclusive) var kind = Kind.cluster
+    @Option(help: "auto: LUN 1 when the number of nodes is even. disk: LUN 1. none.") var witness: WitnessKind?
     @Flag(help: "Print the finished lab as JSON.") var json = false
 
     func validate() throws {
-        if bare, cluster || free { throw ValidationError("--bare starts no node service, so it does not go with --cluster or --free.") }
+        if kind != .cluster, witness != nil { throw ValidationError("--witness goes with a cluster, not with --\(kind.rawValue).") }
     }
 
     func run() async throws {
@@ -63,7 +81,13 @@ struct LabUp: AsyncParsableCommand {
         if let apusd { tools.apusd = URL(fileURLWithPath: apusd).standardizedFileURL.path }
         let description = try LabDescription(prefix: lab.prefix, nodeCount: nodes, migrationLimit: limit, disks: disks)
 
-        let builder = LabBuilder(description, tools: tools, startsService: !bare, nodesAreFree: cluster || free)
+        let first: LabNodes =
+            switch kind {
+            case .cluster, .unjoined: .unjoined
+            case .static: .fixed
+            case .bare: .bare
+            }
+        let builder = LabBuilder(description, tools: tools, nodes: first)
         let isQuiet = json
         let start = ContinuousClock.now
         let built = try await cancelledByInterrupt {
@@ -72,7 +96,7 @@ struct LabUp: AsyncParsableCommand {
                 if !isQuiet { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
             }
         }
-        if cluster { try await LabCluster(lab: built).form { line in if !isQuiet { print(line) } } }
+        if kind == .cluster { try await form(built) { line in if !isQuiet { print(line) } } }
         if json {
             try printAsJSON(try await built.status())
         } else {
@@ -80,6 +104,19 @@ struct LabUp: AsyncParsableCommand {
             let which = lab.prefix == "lab" ? "" : " --prefix \(lab.prefix)"
             print("Lab \(lab.prefix) is up after \((took).rounded() / 10) s. End it with: apus lab down\(which)")
         }
+    }
+
+    private func form(_ lab: Lab, progress: (String) -> Void) async throws {
+        let choice: WitnessChoice =
+            switch witness ?? .auto {
+            case .auto: .auto
+            case .disk: .disk(try await lab.diskID(lun: 1))
+            case .none: .none
+            }
+        try await lab.formCluster(witness: choice, progress: progress)
+        guard lab.description.disks.count > 1 else { return }
+        try await lab.makeVolume()
+        progress("LUN 2: volume csv1")
     }
 }
 
@@ -120,7 +157,8 @@ struct LabStatusCommand: AsyncParsableCommand {
         rows = [["LUN", "PRODUCT", "SERIAL", "MIB", "FILE"]]
         rows += status.disks.map { [String($0.lun), $0.product, $0.serial, String($0.byteCount >> 20), $0.file] }
         printColumns(rows)
-        print("\nSAN \(status.sanIsRunning ? "on" : "OFF") at \(status.sanPortal), \(status.sanTarget)")
+        print(
+            "\nSAN \(status.sanIsRunning ? "on" : "OFF")\(status.sanIsCut ? ", CUT OFF," : "") at \(status.sanPortal), \(status.sanTarget)")
         print("Migration network: \(status.migrationLimit.map { "limited to \($0)" } ?? "not limited")")
     }
 

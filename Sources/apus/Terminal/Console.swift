@@ -26,10 +26,13 @@ enum Console {
 
     /// Asks on the terminal. Answers yes without asking where nobody can answer.
     static func confirm(_ question: String) -> Bool {
-        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else { return true }
+        guard canAsk else { return true }
         progress("\(question) [y/N] ")
         return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
     }
+
+    /// Whether somebody is there to be asked.
+    static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
 
     private static func write(_ text: String, to descriptor: CInt) {
         var bytes = Array(text.utf8)[...]

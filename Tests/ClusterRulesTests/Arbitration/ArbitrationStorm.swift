@@ -1,4 +1,5 @@
 import ClusterModel
+import SeededRandom
 import Testing
 
 @testable import ClusterRules
@@ -34,7 +35,7 @@ struct ArbitrationStorm {
     private func fault(_ world: inout ArbitrationWorld) {
         let ids = world.ids
         guard let victim = ids.randomElement(using: &world.random) else { return }
-        switch Int.random(in: 0..<12, using: &world.random) {
+        switch Int.random(in: 0..<13, using: &world.random) {
         case 0...2: world.connect(parts(&world))
         case 3: world.connect([Set(ids)])
         case 4: world.nodes[victim]?.pausedUntil = world.now + world.random.milliseconds(100...9_000)
@@ -55,6 +56,9 @@ struct ArbitrationStorm {
             if let holder = world.disk.holder?.key.node {
                 world.nodes[holder]?.pausedUntil = world.now + world.random.milliseconds(1_000...8_000)
             }
+        case 11:
+            // Nothing is heard of Corosync for a while; perhaps longer than the node keeps the witness for that.
+            if world.nodes[victim]?.isDown == false { world.silence(victim, for: world.random.milliseconds(100...6_000)) }
         default:
             // The service alone starts anew; Corosync goes on and counts what was polled before until it times out.
             let polled = world.nodes[victim]?.polled
@@ -67,7 +71,7 @@ struct ArbitrationStorm {
 
     private func parts(_ world: inout ArbitrationWorld) -> [Set<NodeID>] {
         var parts: [Set<NodeID>] = [[], [], []]
-        let count = world.random.chance(70) ? 2 : 3
+        let count = world.random.chance(700) ? 2 : 3
         for id in world.ids { parts[Int.random(in: 0..<count, using: &world.random)].insert(id) }
         return parts
     }

@@ -1,11 +1,11 @@
 import ClusterModel
 import Foundation
+import SeededRandom
 
 @testable import ClusterRules
 
 extension SeededGenerator {
     mutating func milliseconds(_ range: ClosedRange<Int>) -> Duration { .milliseconds(Int.random(in: range, using: &self)) }
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
 /// A witness disk with the reservations of tgt: a registration belongs to a session, and what was begun before a PREEMPT may land after it.
@@ -213,6 +213,12 @@ struct ArbitrationWorld {
         return true
     }
 
+    /// The service takes Corosync for gone; then it hears again of the ring that there is.
+    mutating func silence(_ id: NodeID, for duration: Duration) {
+        deliver(.ringGone, to: id)
+        schedule(duration, .tell(id, life: lives[id, default: 0]))
+    }
+
     private mutating func deliver(_ input: ArbitrationInput, to id: NodeID) {
         guard let node = nodes[id] else { return }
         if node.pausedUntil > now {
@@ -249,7 +255,7 @@ struct ArbitrationWorld {
     // MARK: The disk
 
     private mutating func latency() -> Duration {
-        if !isCalm, random.chance(1) { return random.milliseconds(100...1_200) }
+        if !isCalm, random.chance(10) { return random.milliseconds(100...1_200) }
         return random.milliseconds(0...8)
     }
 
@@ -291,7 +297,7 @@ struct ArbitrationWorld {
                 case .lateWrite: 0 as UInt64
                 }
             // The limit of the command passes; its effect may come later all the same.
-            if case .write(_, let beat?, _) = step, disk.mayWrite(node.session ?? -1), random.chance(30) {
+            if case .write(_, let beat?, _) = step, disk.mayWrite(node.session ?? -1), random.chance(300) {
                 schedule(random.milliseconds(1...3_000), .step(id, life: life, .lateWrite(beat)))
             }
             schedule(
@@ -304,7 +310,7 @@ struct ArbitrationWorld {
             let issued = now
             if let beat {
                 guard disk.mayWrite(session) else { return then(.answer(id: number, .excluded), of: id) }
-                if !isCalm, random.chance(1) {
+                if !isCalm, random.chance(10) {
                     // Accepted and slow: it lands later, whatever is preempted in the meantime.
                     schedule(random.milliseconds(50...2_500), .step(id, life: life, .lateWrite(beat)))
                     schedule(.milliseconds(1_000), .step(id, life: life, .answer(id: number, .failed)))
@@ -338,6 +344,6 @@ struct ArbitrationWorld {
         case .openSession, .observe: isDone = false
         }
         // Sometimes it is done and nobody hears of it.
-        then(.answer(id: number, !isCalm && random.chance(3) ? .failed : isDone ? .done : .conflict), of: id)
+        then(.answer(id: number, !isCalm && random.chance(30) ? .failed : isDone ? .done : .conflict), of: id)
     }
 }

@@ -65,7 +65,8 @@ struct WitnessArbitrationTests {
                 give(.tick)
             }
         }
-        mutating func ring(_ sequence: UInt64, _ members: UInt16...) {
+        mutating func ring(_ sequence: UInt64, _ members: UInt16...) { ring(sequence, members) }
+        mutating func ring(_ sequence: UInt64, _ members: [UInt16]) {
             give(.ring(ArbitrationRing(representative: 1, sequence: sequence, members: Set(members.compactMap(NodeID.init(rawValue:))))))
         }
         mutating func other(_ number: UInt16, claims: Bool, isLiving: Bool) throws {
@@ -140,6 +141,23 @@ struct WitnessArbitrationTests {
         #expect(!bench.operations.contains { if case .preempt = $0 { true } else { false } })
     }
 
+    @Test("A holder that is in no ring any more lets the witness go, unless a ring comes back in time", arguments: [1_500, 2_500])
+    func holderWithoutRing(milliseconds: Int) throws {
+        var bench = try Bench()
+        bench.ring(1, 1, 2)
+        bench.wait(.seconds(3))
+        #expect(bench.machine.isHolder(at: bench.now))
+        bench.give(.ringGone)
+        let before = bench.votes.count
+        bench.wait(.milliseconds(milliseconds))
+        let hasLetGo = bench.operations.contains(.release)
+        #expect(hasLetGo == (milliseconds > 1_800))
+        #expect(bench.votes.count == before, "there is no ring to vote for")
+        bench.ring(1, 1, 2)
+        bench.wait(.seconds(hasLetGo ? 6 : 1))
+        #expect(bench.isVoting && bench.machine.isHolder(at: bench.now))
+    }
+
     @Test("A silent holder is preempted when it has been silent for long enough and the ring is old enough")
     func silentHolder() throws {
         var bench = try Bench(node: 2)
@@ -151,11 +169,31 @@ struct WitnessArbitrationTests {
         // Corosync needs this long to notice.
         bench.wait(.milliseconds(2_100))
         bench.ring(2, 2)
-        bench.wait(.milliseconds(2_400))
+        // The last sign of life was seen at most a round before that: after 3.5 s at the earliest.
+        bench.wait(.milliseconds(1_350))
+        #expect(!bench.operations.contains(.preempt(try bench.key(1))))
+        bench.wait(.milliseconds(1_250))
+        #expect(bench.operations.contains(.preempt(try bench.key(1))) && bench.isVoting)
+        #expect(bench.events.contains(.took(from: try Self.id(1))))
+    }
+
+    @Test(
+        "However long the holder was silent, the ring must be as old as a token timeout and more, which grows with the nodes",
+        arguments: [(2, 1_800), (4, 2_000), (16, 3_200)] as [(UInt16, Int)])
+    func ringAge(count: UInt16, milliseconds: Int) throws {
+        var bench = try Bench(node: 2, of: count)
+        bench.holder = try bench.key(1)
+        try bench.other(1, claims: true, isLiving: true)
+        bench.ring(1, Array(1...count))
+        bench.wait(.seconds(3))
+        bench.living = []
+        // Not longer, or it would be taken from the holder while that is still in the ring.
+        bench.wait(.seconds(3))
+        bench.ring(2, Array(2...(count / 2 + 1)))
+        bench.wait(.milliseconds(milliseconds - 50))
         #expect(!bench.operations.contains(.preempt(try bench.key(1))))
         bench.wait(.milliseconds(700))
         #expect(bench.operations.contains(.preempt(try bench.key(1))) && bench.isVoting)
-        #expect(bench.events.contains(.took(from: try Self.id(1))))
     }
 
     @Test("Less than half: never takes it, and says no at once; a holder there gives it back")

@@ -36,7 +36,7 @@ struct ReconciliationTests {
             (own, .running, .unreadable, false, .adopt, false),
             (own, nil, .names(Self.there, epoch: 5), false, .leave, false),
             (own, .running, .names(Self.there, epoch: 5), false, .pause, false),
-            (own, nil, .names(Self.there, epoch: 5), true, .start, true),
+            (own, nil, .names(Self.there, epoch: 5), true, .raiseEpoch, false),
             (own, nil, .names(Self.there, epoch: 6), false, .leave, false),
             (own, nil, .names(Self.there, epoch: 6), true, .raiseEpoch, false),
             (own, .running, .names(Self.here, epoch: 6), false, .raiseEpoch, false),

@@ -1,5 +1,6 @@
 import ClusterModel
 import ClusterRules
+import SeededRandom
 import Testing
 
 @Suite("Dynamic quorum")
@@ -124,6 +125,29 @@ struct DynamicQuorumTests {
         #expect(VoteRules.change(due: state, present: four)?.table.nodes[StateFixture.id(5)] == 1)
     }
 
+    /// A change that could not be committed would stand in the way of one that can.
+    @Test("A change is proposed only by a majority of the old votes and of the new ones")
+    func bothMajorities() throws {
+        let alone = VotersPresent(nodes: [StateFixture.id(1)], witness: false)
+        var state = try StateFixture.cluster(nodes: 3, witness: .none)
+        for node in [StateFixture.id(2), StateFixture.id(3)] {
+            _ = try apply(.nodeDown(node: node, presence: .lost, reason: ""), at: StateFixture.place(), to: &state)
+        }
+        // The rest would be a majority under votes of its own making.
+        #expect(VoteRules.change(due: state, present: alone) == nil)
+
+        // With dynamic quorum off, node 2 keeps its vote while it is away; without node 3, which is to go, node 1 is one of two.
+        state = try StateFixture.cluster(nodes: 3, witness: .none, quorum: QuorumSettings(model: .nodeMajority, isDynamic: false))
+        let operation = PendingOperation(
+            id: StateFixture.uuid(9), kind: .evictNode, subject: StateFixture.id(3), driver: StateFixture.id(1),
+            beganAt: WallTime(milliseconds: 1), step: "")
+        _ = try apply(.beginOperation(operation: operation), at: StateFixture.place(), to: &state)
+        let two = VotersPresent(nodes: [StateFixture.id(1), StateFixture.id(3)], witness: false)
+        #expect(two.isMajority(of: state.votes) && VoteRules.change(due: state, present: two) == nil)
+        let three = VotersPresent(nodes: state.nodes.keys, witness: false)
+        #expect(VoteRules.change(due: state, present: three)?.table.nodes[StateFixture.id(3)] == 0)
+    }
+
     /// Goal: no table ever counts two different witnesses as the same replica, and the new one gets the vote in the end.
     @Test("A witness is replaced while the cluster runs: vote off, another number, vote on")
     func replacement() throws {
@@ -140,6 +164,9 @@ struct DynamicQuorumTests {
         // Not written yet, so not present: it is named and does not vote.
         let named = try #require(VoteRules.change(due: world.state, present: nodes)).table
         #expect(named.witnessID == 77 && named.witness == 0)
+        // Nor does it because the old one, which the table in force names, is still written.
+        let old = VotersPresent(nodes: world.present, witness: true)
+        #expect(VoteRules.change(due: world.state, present: old)?.table.witness == 0)
         try world.settle()
         #expect(world.state.votes.witnessID == 77 && world.state.votes.witness == 1)
         // Forced quorum takes its vote, but keeps its name: it may come back.

@@ -67,7 +67,7 @@ struct QuorumStandingTests {
         only.votes = VoteTable(nodes: [first: 0, second: 0], witness: 1)
         #expect(
             QuorumStanding(of: only, present: [first, second], witnessHolder: first).sentence
-                == "Nothing more may fail: if the witness goes, the cluster stops.")
+                == "The witness alone decides: any node may fail while another one reaches it; if the witness goes, the cluster stops.")
     }
 
     @Test("The model follows the number of nodes and the witness")

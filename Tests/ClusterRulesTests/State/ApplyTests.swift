@@ -24,11 +24,37 @@ struct ApplyTests {
         #expect(state.history.map(\.kind) == [.clusterCreated])
     }
 
+    private func add(owner: UInt16, epoch: UInt64 = 1, to state: inout ClusterState) throws {
+        let command = ClusterCommand.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(owner), epoch: epoch)
+        _ = try apply(command, at: StateFixture.place(2), to: &state)
+    }
+
+    /// Goal: after a claim was renewed, nothing that was ordered before can happen.
+    @Test("An owner that renews its claim outranks a change that is still under way; deleting names the epoch")
+    func renewal() throws {
+        var state = try StateFixture.cluster(nodes: 3)
+        // Where the slot's record was when the machine was made.
+        try add(owner: 1, epoch: 7, to: &state)
+        let one = StateFixture.id(1)
+        let late = OwnerChange(machine: web, from: one, to: StateFixture.id(2), epoch: 8, cause: .migration)
+        let renewal = OwnerChange(machine: web, from: one, to: one, epoch: 8, cause: .reconciliation)
+        _ = try apply(.changeOwner(change: renewal), at: StateFixture.place(3), to: &state)
+        #expect(state.machines[web]?.owner == one && state.machines[web]?.epoch == 8)
+        #expect(throws: CommandRejection.staleEpoch(web, proposed: 8, current: 8)) {
+            try apply(.changeOwner(change: late), at: StateFixture.place(4), to: &state)
+        }
+        #expect(throws: CommandRejection.staleEpoch(web, proposed: 7, current: 8)) {
+            try apply(.removeMachine(machine: web, epoch: 7), at: StateFixture.place(5), to: &state)
+        }
+        _ = try apply(.removeMachine(machine: web, epoch: 8), at: StateFixture.place(6), to: &state)
+        #expect(state.machines.isEmpty)
+    }
+
     /// Goal: of two changes of owner that cross, exactly one happens.
     @Test("Ownership changes only from the owner, and only to the next epoch")
     func ownership() throws {
         var state = try StateFixture.cluster(nodes: 3)
-        _ = try apply(.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(1)), at: StateFixture.place(2), to: &state)
+        try add(owner: 1, to: &state)
         let move = OwnerChange(machine: web, from: StateFixture.id(1), to: StateFixture.id(2), epoch: 2, cause: .migration)
         let cross = OwnerChange(machine: web, from: StateFixture.id(1), to: StateFixture.id(3), epoch: 2, cause: .migration)
         _ = try apply(.changeOwner(change: move), at: StateFixture.place(3), to: &state)
@@ -48,7 +74,7 @@ struct ApplyTests {
     @Test("What a lost node ran starts elsewhere only once the node is fenced")
     func failoverWaitsForTheFence() throws {
         var state = try StateFixture.cluster(nodes: 3)
-        _ = try apply(.addMachine(machine: StateFixture.machine("web"), owner: StateFixture.id(3)), at: StateFixture.place(2), to: &state)
+        try add(owner: 3, to: &state)
         _ = try apply(.startMachine(machine: web), at: StateFixture.place(3), to: &state)
         let lost = try apply(.nodeDown(node: StateFixture.id(3), presence: .lost, reason: "silent"), at: StateFixture.place(4), to: &state)
         #expect(lost == [.fence(node: StateFixture.id(3), on: StateFixture.id(1))])

@@ -1,6 +1,7 @@
 import ClusterModel
 import ClusterRules
 import Foundation
+import SeededRandom
 import Testing
 
 /// Goal: the same log gives the same bytes on every node, and a refused command leaves no trace.
@@ -101,9 +102,9 @@ struct DeterminismTests {
         case 15: return number > 2 ? .witnessLost(reason: "r") : .witnessReturned
         case 16: return .addDisk(disk: ClusterDisk(id: DiskID("d\(number)"), use: .witness, addedAt: WallTime(milliseconds: 1)))
         case 17: return .removeDisk(disk: number == 1 ? StateFixture.dataDisk : DiskID("d\(number)"))
-        case 18: return .addMachine(machine: StateFixture.machine(name.rawValue, number: number), owner: node)
+        case 18: return .addMachine(machine: StateFixture.machine(name.rawValue, number: number), owner: node, epoch: UInt64(number))
         case 19: return number > 2 ? .startMachine(machine: name) : .stopMachine(machine: name)
-        case 20: return .removeMachine(machine: name)
+        case 20: return .removeMachine(machine: name, epoch: UInt64(number))
         case 21, 22:
             return .changeOwner(
                 change: OwnerChange(

@@ -2,44 +2,53 @@ import ClusterAPI
 import ClusterModel
 import Testing
 
-/// Samples both nodes while a story runs: never may two of them be open without seeing each other.
+/// Samples all nodes while a story runs: never may two of them be open without seeing each other.
 ///
-/// The nodes are asked one after the other, so a sample counts only if the first node says the same before and after the second was asked:
-/// else a partition that closed in between would look like a second one.
+/// The nodes are asked at slightly different times, so a node counts as open during a round of questions only if it said the same before
+/// and after that round: else a partition that closed in between would look like a second one.
 struct PartitionWatch {
     struct Findings {
         var samples = 0
         var violations: [String] = []
     }
+    private typealias Round = [NodeName: ClusterStatusReport]
+    private let task: Task<Findings, Never>
 
-    static func during(_ stage: ClusterStage, _ story: () async throws -> Void) async throws {
-        let watch = Task {
+    init(_ stage: ClusterStage) {
+        task = Task {
             var findings = Findings()
+            var rounds: [Round] = []
             while !Task.isCancelled {
-                await sample(stage, &findings)
+                let round = await stage.statuses(within: .milliseconds(800))
+                if !round.isEmpty { findings.samples += 1 }
+                rounds = rounds.suffix(2) + [round]
+                if rounds.count == 3 { Self.compare(rounds[0], rounds[1], rounds[2], &findings) }
                 // Ends early when cancelled, which the loop's condition sees.
                 try? await Task.sleep(for: .milliseconds(50))
             }
             return findings
         }
-        defer { watch.cancel() }
-        try await story()
-        watch.cancel()
-        let findings = await watch.value
+    }
+
+    func stop() async -> Findings {
+        task.cancel()
+        return await task.value
+    }
+
+    /// Ends it and says what it saw.
+    func verify() async {
+        let findings = await stop()
         #expect(findings.samples > 0, "nothing was sampled")
         #expect(findings.violations.isEmpty, "two partitions were open at a time")
     }
 
-    private static func sample(_ stage: ClusterStage, _ findings: inout Findings) async {
-        let before = await stage.status(ClusterStage.n1)
-        let second = await stage.status(ClusterStage.n2)
-        let after = await stage.status(ClusterStage.n1)
-        guard before != nil || second != nil else { return }
-        findings.samples += 1
-        guard let before, let second, let after, before.isOpen, second.isOpen, after.isOpen else { return }
-        guard isAlone(before), isAlone(second), isAlone(after) else { return }
-        findings.violations.append("\(before)\n\(second)")
+    private static func compare(_ before: Round, _ during: Round, _ after: Round, _ findings: inout Findings) {
+        for (name, first) in before where first.isOpen {
+            guard let last = after[name], last.isOpen, ClusterStage.sees(first) == ClusterStage.sees(last) else { continue }
+            for (other, report) in during where other != name && report.isOpen {
+                let isMutual = ClusterStage.sees(first).contains(other) && ClusterStage.sees(report).contains(name)
+                if !isMutual { findings.violations.append("\(ClusterStage.line(first)) | \(ClusterStage.line(report))") }
+            }
+        }
     }
-
-    private static func isAlone(_ report: ClusterStatusReport) -> Bool { report.nodes.filter(\.isPresent).map(\.name) == [report.node] }
 }

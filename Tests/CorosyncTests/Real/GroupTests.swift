@@ -78,6 +78,19 @@ extension RealCorosync {
                 try await first.ask("send-size 0")
                 try await second.line("the empty message") { $0.event == "message" && $0.bytes == 0 }
 
+                // Handed over without waiting: all arrive, in their order.
+                let mark = second.mark
+                try await first.ask("post 300 500")
+                try await second.line("the last of them", after: mark) { $0.text?.hasPrefix("299 ") == true }
+                let posted = second.lines(after: mark).filter { $0.event == "message" }.compactMap { $0.text?.split(separator: " ").first }
+                #expect(posted == (0..<300).map { Substring("\($0)") })
+                #expect(try await first.ask("stalled").text == "no")
+                let hasty = try cluster.probe(1)
+                try await hasty.ask("join g")
+                try await hasty.ask("post 1 1000001")
+                let end = try await hasty.line("the end of its membership") { $0.event == "lost" }
+                #expect(end.error?.contains("more than the 1000000") == true)
+
                 // 10 events may wait, one is read every 200 ms.
                 let slow = try cluster.probe(2)
                 try await slow.ask("join g 5000 10")
@@ -118,6 +131,9 @@ extension RealCorosync {
                 #expect(try await probe.reply("send-size-within 500000 300").error?.contains("found Corosync busy") == true)
                 #expect(try await probe.reply("info 1 300").error?.contains("had no answer") == true)
                 #expect(ContinuousClock.now - began < .seconds(4))
+                // Who does not wait can look.
+                try await probe.ask("post 1 500000")
+                #expect(try await probe.ask("stalled").text == "yes")
                 try cluster.node(1).signal(SIGCONT)
             }
         }

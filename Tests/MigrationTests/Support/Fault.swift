@@ -7,6 +7,8 @@ import Testing
 enum Fault: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case killSourceQEMU, killDestinationQEMU, killSourceService, killDestinationService
     case cutMigrationLink, cutClusterLink
+    /// Both ends see their connections break, and may make new ones.
+    case breakMigrationConnections
     case stopSourceQEMU, stopDestinationQEMU
     case fullDestinationDisk
 
@@ -23,6 +25,11 @@ enum Fault: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .killDestinationService: try killService(stage, destination)
         case .cutMigrationLink: try await stage.node(destination).cut(.migration, isSilent: true)
         case .cutClusterLink: try await stage.node(destination).cut(.cluster, isSilent: true)
+        case .breakMigrationConnections:
+            let node = try stage.node(destination)
+            let address = try #require(node.address(on: .migration))
+            let result = try await node.exec(["ss", "-K", "--tcp", "src", address])
+            try #require(result.isSuccess && result.output.contains(address), "\(result)")
         case .fullDestinationDisk:
             // The same files on a file system of their own, filled to the last byte.
             let fill = """
@@ -43,7 +50,7 @@ enum Fault: String, CaseIterable, Sendable, CustomTestStringConvertible {
     func heal(_ stage: Stage, _ machine: MovingMachine, source: NodeName) async throws {
         let destination = other(source)
         switch self {
-        case .killSourceQEMU, .killDestinationQEMU, .killSourceService, .killDestinationService: break
+        case .killSourceQEMU, .killDestinationQEMU, .killSourceService, .killDestinationService, .breakMigrationConnections: break
         case .stopSourceQEMU: for process in try machine.processes(on: source) { kill(process, SIGCONT) }
         case .stopDestinationQEMU: for process in try machine.processes(on: destination) { kill(process, SIGCONT) }
         case .cutMigrationLink: try await stage.node(destination).restore(.migration)

@@ -15,6 +15,8 @@ struct MovingMachine: Sendable {
     let address: (v4: String, v6: String)
     var memoryMiB = 256
     var onCrash = CrashPolicy.restart
+    /// What is special about it.
+    var change: @Sendable (inout VMDefinition) -> Void = { _ in }
 
     /// - Parameter number: 1 to 99; makes its name and its addresses.
     init(lab: Lab, clients: [NodeName: NodeClient], number: Int, memoryMiB: Int = 256, onCrash: CrashPolicy = .restart) {
@@ -30,10 +32,12 @@ struct MovingMachine: Sendable {
 
     var definition: VMDefinition {
         get throws {
-            VMDefinition(
+            var definition = VMDefinition(
                 name: name, id: id, memoryMiB: memoryMiB, vcpus: 1, cpuModel: "Nehalem", machineType: "pc-q35-7.2", firmware: .bios,
                 disks: [VMDisk(name: "root", byteCount: 64 << 20)],
                 interfaces: [VMInterface(name: "net0", mac: try #require(MACAddress(mac)), bridge: "br0")], onCrash: onCrash)
+            change(&definition)
+            return definition
         }
     }
 
@@ -41,6 +45,23 @@ struct MovingMachine: Sendable {
 
     func create(image: String = Stage.image) async throws {
         _ = try await client().createMachine(CreateMachineRequest(definition: definition, image: image))
+    }
+
+    /// How long a guest may take to boot on a machine that has a lot else to do; it takes about 4 s.
+    static let bootSeconds = 90.0
+
+    /// Runs a test with it, created and booted. It is gone afterwards, whatever happened.
+    func whileThere(image: String = Stage.image, _ body: () async throws -> Void) async throws {
+        try await create(image: image)
+        do {
+            _ = try await client().startMachine(name)
+            _ = try await settle(within: Self.bootSeconds)
+            try await body()
+        } catch {
+            try? await delete()
+            throw error
+        }
+        try await delete()
     }
 
     func delete() async throws {
@@ -139,7 +160,7 @@ struct MovingMachine: Sendable {
         if let place = try await restingPlace() { return place }
         let found = try await client().machine(name)
         if [.stopped, .lost, .crashed].contains(found.state) { _ = try await client().startMachine(name) }
-        return try await settle(within: 30)
+        return try await settle(within: Self.bootSeconds)
     }
 
     /// Waits until both node services answer, see each other, and no migration is under way.
@@ -214,7 +235,7 @@ struct MovingMachine: Sendable {
     /// Reads the guest's journal until this many boots have written to it.
     func journal(boots: Int) async throws -> JournalReport {
         var report = try await journal()
-        _ = try await eventually(within: 15, every: 200) {
+        _ = try await eventually(within: 60, every: 200) {
             report = try await journal()
             return report.boots >= boots
         }

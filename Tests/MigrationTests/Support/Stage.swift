@@ -26,14 +26,12 @@ final class Stage: Sendable {
     static func get() throws -> Stage { try #require(current, "This test runs without its lab.") }
 
     static func build(prefix: String) async throws -> Stage {
-        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: .find(), serviceSeconds: 90).up()
+        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: .find(), nodes: .fixed, serviceSeconds: 90).up()
         var clients: [NodeName: NodeClient] = [:]
         for node in lab.nodes { clients[node.name] = NodeClient(socketPath: node.apiSocket) }
         let n1 = try lab.node("n1")
         try await lab.guest().makeImage(at: n1.runtimeFolder + "/guest.img", options: [journal])
-        let client = try #require(clients[Stage.n1])
-        let disk = try #require(try await client.disks().first { $0.serial == LabDisk.serial(lun: 2) })
-        _ = try await client.initializeDisk(InitializeDiskRequest(disk: disk.id, label: "csv1"))
+        try await lab.makeVolume()
         let machine = MovingMachine(lab: lab, clients: clients, number: 10)
         try await machine.create()
         return Stage(lab: lab, clients: clients, machine: machine)

@@ -40,7 +40,10 @@ final class TestSAN: Sendable {
     private let daemon: Mutex<pid_t?> = Mutex(nil)
     private let disks: Mutex<[Disk]> = Mutex([])
 
-    private init(process: Int = Int(getpid()), number: Int = TestSAN.count.add(1, ordering: .relaxed).newValue) {
+    private let pingSeconds: Int
+
+    private init(process: Int = Int(getpid()), number: Int = TestSAN.count.add(1, ordering: .relaxed).newValue, pingSeconds: Int = 5) {
+        self.pingSeconds = pingSeconds
         namespace = "disks-\(process)-\(number)"
         link = "dk\(process % 1_000_000)n\(number)"
         // A /30 inside 10.96.0.0/11, by process and number.
@@ -51,9 +54,11 @@ final class TestSAN: Sendable {
     }
 
     /// Runs `body` with a target that offers these disks as LUN 1, 2...
-    static func with<Value>(_ disks: [Disk], body: (TestSAN) async throws -> Value) async throws -> Value {
+    ///
+    /// - Parameter pingSeconds: How often the target asks each session for a sign of life.
+    static func with<Value>(_ disks: [Disk], pingSeconds: Int = 5, body: (TestSAN) async throws -> Value) async throws -> Value {
         try await removeLeftovers()
-        let san = TestSAN()
+        let san = TestSAN(pingSeconds: pingSeconds)
         do {
             try await san.start(disks)
             let value = try await body(san)
@@ -148,7 +153,8 @@ final class TestSAN: Sendable {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         // Everything after --iscsi is one list that begins with the portal.
         process.arguments = [
-            "ip", "netns", "exec", namespace, "tgtd", "-f", "-C", "\(control)", "--iscsi", "portal=\(portal),nop_interval=5,nop_count=3",
+            "ip", "netns", "exec", namespace, "tgtd", "-f", "-C", "\(control)", "--iscsi",
+            "portal=\(portal),nop_interval=\(pingSeconds),nop_count=3",
         ]
         guard FileManager.default.createFile(atPath: directory + "/tgtd.log", contents: nil) else {
             throw Failure(description: "cannot write in \(directory)")

@@ -23,12 +23,12 @@ struct FileShareWitnessTests {
             let witness = try await FileShareWitness.open(path, cluster: cluster)
             #expect(try await witness.readNewest().content == WitnessVolumeTests.content(4))
             let files = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-            #expect(files == ["configuration-0", "configuration-1", "witness"])
+            #expect(files == ["configuration-0-0", "configuration-0-1", "witness"])
 
-            try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path + "/configuration-1"))
+            try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path + "/configuration-0-1"))
             let other = try await witness.readNewest()
             #expect(other.content == WitnessVolumeTests.content(3) && other.mayBeStale)
-            try FileManager.default.removeItem(atPath: path + "/configuration-0")
+            try FileManager.default.removeItem(atPath: path + "/configuration-0-0")
             await #expect(throws: WitnessError.self) { try await witness.readNewest() }
             await #expect(throws: WitnessError.self) { try await witness.write(WitnessContent()) }
 
@@ -47,21 +47,58 @@ struct FileShareWitnessTests {
         }
     }
 
-    @Test("The lock has one holder, names it, and is free when the holder lets go")
+    @Test("The lock has one holder; whoever knows it can take it, and terms rise")
     func lock() async throws {
         try await inFolder { path in
-            let witness = try await FileShareWitness.initialize(path, cluster: UUID(), clusterName: "lab")
-            let (one, two) = (try #require(NodeID(rawValue: 1)), try #require(NodeID(rawValue: 2)))
-            #expect(try await witness.lockHolder() == nil)
-            var lock = try await witness.tryLock(as: one)
-            #expect(lock != nil)
-            #expect(try await witness.tryLock(as: two) == nil)
-            #expect(try await witness.lockHolder() == one)
-            lock = nil
-            #expect(try await witness.lockHolder() == nil)
-            lock = try await witness.tryLock(as: two)
-            #expect(try await witness.lockHolder() == two)
-            #expect(lock != nil)
+            let cluster = UUID()
+            let one = try await FileShareWitness.initialize(path, cluster: cluster, clusterName: "lab")
+            let two = try await FileShareWitness.open(path, cluster: cluster)
+            #expect(try await one.holder() == ShareHolder(key: nil, term: 0))
+            #expect(try await one.exchange(nil, for: 11))
+            #expect(try await two.exchange(nil, for: 22) == false)
+            #expect(try await two.holder() == ShareHolder(key: 11, term: 1))
+            #expect(try await two.exchange(11, for: 22))
+            #expect(try await one.exchange(11, for: nil) == false)
+            #expect(try await two.exchange(22, for: nil))
+            #expect(try await one.holder() == ShareHolder(key: nil, term: 3))
+            try Data("nonsense".utf8).write(to: URL(fileURLWithPath: path + "/lock"))
+            #expect(try await one.holder().key == nil)
+        }
+    }
+
+    @Test("What a former holder writes late is never looked at, and it does not count it")
+    func lateWrite() async throws {
+        try await inFolder { path in
+            let cluster = UUID()
+            let old = try await FileShareWitness.initialize(path, cluster: cluster, clusterName: "lab")
+            let new = try await FileShareWitness.open(path, cluster: cluster)
+            #expect(try await old.exchange(nil, for: 11))
+            for index in 1...3 as ClosedRange<UInt64> { try await old.write(WitnessVolumeTests.content(index)) }
+            #expect(try await new.exchange(11, for: 22))
+            // Before the new holder has written anything, it finds what the old one left.
+            #expect(try await new.readNewest().content == WitnessVolumeTests.content(3))
+            try await new.write(WitnessVolumeTests.content(4))
+            let refused = await #expect(throws: WitnessError.self) { try await old.write(WitnessVolumeTests.content(9)) }
+            #expect(refused?.isExclusion == true)
+            // One that had begun lands in its own term.
+            try FileManager.default.copyItem(atPath: path + "/configuration-2-0", toPath: path + "/configuration-1-0.late")
+            _ = rename(path + "/configuration-1-0.late", path + "/configuration-1-0")
+            #expect(try await new.readNewest().content == WitnessVolumeTests.content(4))
+            try await new.write(WitnessVolumeTests.content(5))
+            let files = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+            #expect(files == ["configuration-2-0", "configuration-2-1", "lock", "witness"])
+            // The newest copy rots while there is only one of this term: that is never mistaken for a beginning.
+            #expect(try await old.exchange(22, for: 11))
+            try await old.write(WitnessVolumeTests.content(6))
+            try Data([1]).write(to: URL(fileURLWithPath: path + "/configuration-3-0"))
+            let reading = try await old.readNewest()
+            #expect(reading.content == WitnessVolumeTests.content(5) && reading.mayBeStale)
+            // A lost lock brings no term back.
+            try FileManager.default.removeItem(atPath: path + "/lock")
+            #expect(try await new.exchange(nil, for: 22))
+            #expect(try await new.holder().term == 4)
+            try await FileShareWitness.clear(path, cluster: cluster)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
         }
     }
 }

@@ -129,7 +129,7 @@ struct WitnessDiskTests {
                 try await Task.sleep(for: .milliseconds(100))
             }
             #expect(counts(again, left))
-            try await again.disk.writeConfiguration(WitnessContent(committed: 1, payload: [9]))
+            try await again.disk.writeConfiguration(WitnessContent(position: ReplicaPosition(lastIndex: 8), committed: 8, payload: [9]))
             await again.stop()
             await two.stop()
         }

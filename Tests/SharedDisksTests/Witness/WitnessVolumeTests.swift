@@ -39,6 +39,21 @@ struct WitnessVolumeTests {
         #expect(large?.description.contains("room for") == true)
     }
 
+    /// Without it a service that stood still while another node held the witness could bury acknowledged changes when it holds it again.
+    @Test("A configuration is not overwritten with an older one")
+    func neverBack() async throws {
+        let (_, witness) = try await Self.make()
+        try await witness.write(Self.content(3))
+        var promiseForgotten = Self.content(3)
+        promiseForgotten.position.promised -= 1
+        for older in [Self.content(2), promiseForgotten] {
+            let refused = await #expect(throws: WitnessError.self) { try await witness.write(older) }
+            if case .wouldGoBack? = refused {} else { Issue.record("\(String(describing: refused))") }
+        }
+        try await witness.write(Self.content(3))
+        #expect(try await witness.readNewest().content == Self.content(3))
+    }
+
     @Test("Foreign content is refused and not touched; another cluster's witness too")
     func foreign() async throws {
         var unit = MemoryTarget.disk(mebibytes: 32)

@@ -32,6 +32,7 @@ struct ScenarioTests {
             "nodes 2\nat 1e99s n1 stop", "nodes 2\nat nans n1 stop", "nodes 2\nat 5s n1 stop\nexpect 4s n1 off", "nodes 2\nat 5s n1 stop",
             "",
             "nodes 2\nmachine Web on n1", "nodes 2\nexpect 5s nobody runs on n1", "nodes 2\nat 5s link cut n1", "witness sometimes",
+            "nodes 2\nat 5s link between n1 n1 cut", "nodes 2\nat 5s link between n1 n3 cut", "nodes 2\nat 5s n1 clock sideways 3s",
         ])
     func refused(text: String) {
         #expect(throws: ScenarioError.self) { try Scenario(text) }
@@ -39,8 +40,15 @@ struct ScenarioTests {
 
     @Test("A storm over the rules of votes, partitions and machines", arguments: UInt64(0)..<40)
     func storm(seed: UInt64) {
+        run(seed)
+    }
+
+    @Test("Seeds that nobody ran before", arguments: FreshSeeds.cluster)
+    func freshStorm(seed: UInt64) { run(seed) }
+
+    private func run(_ seed: UInt64) {
         let outcome = ScenarioStorm.run(seed: seed, steps: 1_500)
-        #expect(outcome.violations.isEmpty, "seed \(seed): \(outcome.violations)")
+        #expect(outcome.violations.isEmpty, "make simulate STORM=cluster SEED=\(seed) STEPS=1500: \(outcome.violations)")
     }
 
     @Test("A seed replays exactly")
