@@ -9,6 +9,9 @@ extension ClusterMember {
     private static let echoInterval = Duration.milliseconds(500)
     /// Less than what ends the old ring everywhere: token 1.0 s and consensus 1.2 s, counted from the last message that came through.
     private static let echoLimit = Duration.seconds(2)
+    /// While a new ring is decided about Corosync holds back all messages, for as long as votequorum waits for its device (`sync_timeout`, 5 s), and
+    /// rings may follow one another. Nothing is believed in that time anyway.
+    private static let syncLimit = Duration.seconds(15)
 
     struct Echo: Sendable {
         var number: UInt64 = 0
@@ -16,6 +19,10 @@ extension ClusterMember {
         var sentAt: ContinuousClock.Instant?
         /// When the last one that came back was sent: at that time, or later, Corosync ordered messages in a ring with this node.
         var provenAt = ContinuousClock.now
+        /// When votequorum last decided. What was sent before may not have come back yet.
+        var decidedAt = ContinuousClock.now
+        /// Whether the witness was told that this node is in no ring.
+        var isRingGone = false
     }
 
     /// Called all the time.
@@ -26,17 +33,28 @@ extension ClusterMember {
             echo.sentAt = now
             send(.echo(number: echo.number))
         }
-        let isSilent = !standing.members.isEmpty && now - echo.provenAt > Self.echoLimit
+        let limit = standing.isRingDecided ? Self.echoLimit : Self.syncLimit
+        let isSilent = !standing.members.isEmpty && now - echo.provenAt > limit
+        tellWitness(isRingGone: isSilent && now - echo.decidedAt > limit)
         guard isSilent != standing.isCorosyncSilent else { return }
         standing.isCorosyncSilent = isSilent
         if isSilent {
-            witnessPort?.ringGone()
-            logger.warning("Corosync does not deliver messages on this node", metadata: ["seconds": "2"])
+            logger.warning("Corosync does not deliver messages on this node", metadata: ["seconds": "\(limit.components.seconds)"])
         } else {
-            if let arbitrationRing { witnessPort?.newRing(arbitrationRing) }
             logger.notice("Corosync delivers messages again")
         }
         publish()
+    }
+
+    /// A holder that hangs must let the witness go; one whose new ring was decided about a moment ago does not hang.
+    private func tellWitness(isRingGone: Bool) {
+        guard isRingGone != echo.isRingGone else { return }
+        echo.isRingGone = isRingGone
+        if isRingGone {
+            witnessPort?.ringGone()
+        } else if let arbitrationRing {
+            witnessPort?.newRing(arbitrationRing)
+        }
     }
 
     func heardEcho(_ number: UInt64, from member: ClusterRules.GroupMember) {

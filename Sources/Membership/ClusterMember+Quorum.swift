@@ -68,6 +68,7 @@ extension ClusterMember {
         }
         standing.isQuorate = isQuorate
         standing.isRingDecided = true
+        echo.decidedAt = .now
         publish()
     }
 

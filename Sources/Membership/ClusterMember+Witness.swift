@@ -54,7 +54,7 @@ extension ClusterMember {
         witnessWork = Mailbox()
         port.newVotes(committedVotes)
         port.newMode(witnessMode)
-        if let arbitrationRing, !standing.isCorosyncSilent { port.newRing(arbitrationRing) } else { port.ringGone() }
+        if let arbitrationRing, !echo.isRingGone { port.newRing(arbitrationRing) } else { port.ringGone() }
     }
 
     private func closed() {

@@ -135,7 +135,8 @@ public actor ClusterMember {
     public nonisolated var now: View {
         var now = view.withLock { $0 }
         // Also when this service was stopped itself, and is read before it noticed.
-        if !now.standing.members.isEmpty, ContinuousClock.now > now.provenUntil { now.standing.isCorosyncSilent = true }
+        let standing = now.standing
+        if standing.isRingDecided, !standing.members.isEmpty, ContinuousClock.now > now.provenUntil { now.standing.isCorosyncSilent = true }
         return now
     }
 
