@@ -87,7 +87,7 @@ final class NodeLink: Sendable {
         let request = request(endpoint.description, [parameter], body: nil)
         let deadline = deadline ?? endpoint.description.deadline
         let response = try await translating(deadline) {
-            try await self.http.execute(request, timeout: TimeAmount(deadline))
+            try await Self.execute(request, with: self.http, within: deadline)
         }
         guard response.status.code < 300 else {
             let bytes = try await translating(deadline) { try await response.body.collect(upTo: Self.maxReplyBytes) }
@@ -130,9 +130,14 @@ final class NodeLink: Sendable {
     ) async throws -> HTTPClientResponse {
         do {
             return try await http.execute(request, timeout: TimeAmount(deadline))
-        } catch let error as HTTPClientError where error == .remoteConnectionClosed && request.method == .GET {
+        } catch  where request.method == .GET && isClosedConnection(error) {
             return try await http.execute(request, timeout: TimeAmount(deadline))
         }
+    }
+
+    /// The node's end was closed before or while the request was written.
+    private static func isClosedConnection(_ error: any Error) -> Bool {
+        error as? HTTPClientError == .remoteConnectionClosed || error as? ChannelError == .ioOnClosedChannel
     }
 
     private func error(_ status: Int, _ bytes: ByteBuffer) -> APIError {
