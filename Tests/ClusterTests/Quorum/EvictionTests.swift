@@ -78,13 +78,21 @@ struct EvictionTests {
         return result.output
     }
 
+    /// A node that leaves its cluster starts its service anew, so the telling may break off in between.
     private func follow(_ change: ClusterChange, _ client: NodeClient) async throws {
-        for try await step in try await client.waiting(.seconds(120)).followChange(change.id) {
-            guard let outcome = step.outcome else { continue }
-            guard outcome == .done else { throw APIError(.failed, step.message ?? "no reason") }
-            return
+        let end = ContinuousClock.now + .seconds(Self.patience)
+        while true {
+            do {
+                for try await step in try await client.waiting(.seconds(120)).followChange(change.id) {
+                    guard let outcome = step.outcome else { continue }
+                    guard outcome == .done else { throw APIError(.failed, step.message ?? "no reason") }
+                    return
+                }
+            } catch let error as APIError where error.code == .unreachable && ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(300))
+            }
+            try #require(ContinuousClock.now < end, "The node service stopped telling about the change.")
         }
-        throw APIError(.unreachable, "The node service stopped telling about the change.")
     }
 
     private func wait(_ what: String, at node: LabNode, _ isSo: (ClusterStatusReport) -> Bool) async throws {
