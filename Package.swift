@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "ClusterRules", dependencies: ["ClusterModel"], swiftSettings: strict),
         .target(name: "Simulation", dependencies: ["ClusterModel", "ClusterRules", "SeededRandom"], swiftSettings: strict),
         .target(name: "MigrationRules", dependencies: ["ClusterModel"], swiftSettings: strict),
-        .target(name: "ClusterAPI", dependencies: ["ClusterModel"], swiftSettings: strict),
+        .target(name: "ClusterAPI", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
         .target(name: "Validation", dependencies: ["ClusterModel"], swiftSettings: strict),
 
         // Chance that replays: for the simulation, and for tests that draw their cases from a seed.
@@ -92,7 +92,7 @@ let package = Package(
         .target(
             name: "NodeClient",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "NodeIdentity", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
+                "ClusterAPI", "ClusterModel", "NodeIdentity", "Validation", nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ], swiftSettings: strict),
         .target(
@@ -126,8 +126,9 @@ let package = Package(
             dependencies: [
                 "ClusterAPI", "ClusterModel", "ClusterRules", "Corosync", "DurableFiles", "Forming", "ISCSI", "Membership",
                 "MigrationRules", "NodeClient",
-                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Witness",
-                lifecycle, logging, nioCore, nioPosix, subprocess, yams,
+                "NodeIdentity", "QEMU", "QMP", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames", "VMDefinitions", "Validation",
+                "ValidationReport", "Witness",
+                lifecycle, logging, nioCore, nioPosix, nioSSL, subprocess, yams,
             ], swiftSettings: strict),
 
         // The data centre on one machine.
@@ -189,13 +190,13 @@ let package = Package(
         .testTarget(
             name: "NodeServerTests",
             dependencies: [
-                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", argumentParser, logging,
+                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", "Validation", argumentParser, logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "FormingTests",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", logging,
+                "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", "Validation", logging,
             ],
             swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),

@@ -3,7 +3,7 @@ import Foundation
 
 /// All that a node answers, whoever asks.
 public typealias NodeOperations = OperatorOperations & PeerOperations & FormingOperations & JoinOperations & MemberOperations
-    & ClusterStatusOperations
+    & ClusterStatusOperations & ValidationOperations
 
 /// Everything an operator can ask of a cluster, at any of its nodes: a node that is not the owner passes the request on.
 ///

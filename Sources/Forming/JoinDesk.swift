@@ -158,25 +158,36 @@ public actor JoinDesk {
     }
 }
 
+extension JoinDesk {
+    /// Whether a caller knows a token of this node that is good now. It is not spent: looking at a node takes nothing from it.
+    public func check(secret: Data) throws(APIError) {
+        try requireFree()
+        do throws(TokenBook.Refusal) { try tokens.check(secret: secret, now: .now) } catch {
+            throw refusal(error, of: "a validation")
+        }
+    }
+
+    private func refusal(_ refusal: TokenBook.Refusal, of caller: String) -> APIError {
+        switch refusal {
+        case .unknown:
+            logger.warning("somebody came with a token that is not ours", metadata: ["caller": "\(caller)"])
+            return error(
+                .forbidden,
+                "\(node) does not know this token: it was made before its node service was last started. Make a new one on "
+                    + "\(node) with `apus node token`.")
+        case .tooMany: return error(.busy, "Too many wrong tokens were tried on \(node). Wait a minute.")
+        case .expired: return error(.forbidden, "This token has expired. Make a new one on \(node) with `apus node token`.")
+        case .spent: return error(.forbidden, "This token was used already. Make a new one on \(node) with `apus node token`.")
+        }
+    }
+}
+
 extension JoinDesk: JoinOperations {
     public func prepareJoin(_ request: JoinPreparation) async throws(APIError) -> JoinOffer {
         try requireFree()
         let id: TokenBook.ID
-        do throws(TokenBook.Refusal) {
-            id = try tokens.spend(secret: request.secret, now: .now)
-        } catch {
-            switch error {
-            case .unknown:
-                logger.warning("somebody came with a token that is not ours", metadata: ["founder": "\(request.founder)"])
-                throw self.error(
-                    .forbidden,
-                    "\(node) does not know this token: it was made before its node service was last started. Make a new one on "
-                        + "\(node) with `apus node token`.")
-            case .tooMany: throw self.error(.busy, "Too many wrong tokens were tried on \(node). Wait a minute.")
-            case .expired: throw self.error(.forbidden, "This token has expired. Make a new one on \(node) with `apus node token`.")
-            case .spent:
-                throw self.error(.forbidden, "This token was used already. Make a new one on \(node) with `apus node token`.")
-            }
+        do throws(TokenBook.Refusal) { id = try tokens.spend(secret: request.secret, now: .now) } catch {
+            throw refusal(error, of: "\(request.founder)")
         }
         do throws(APIError) {
             return try await begin(founder: request.founder, cluster: request.cluster, token: id)

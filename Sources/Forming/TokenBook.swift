@@ -39,6 +39,15 @@ struct TokenBook: Sendable {
 
     /// Uses a token up.
     mutating func spend(secret: some Sequence<UInt8>, now: Instant) throws(Refusal) -> ID {
+        let found = try find(secret: secret, now: now)
+        tokens[found].isSpent = true
+        return tokens[found].id
+    }
+
+    /// Whether a token may be used; it may be used again afterwards.
+    mutating func check(secret: some Sequence<UInt8>, now: Instant) throws(Refusal) { _ = try find(secret: secret, now: now) }
+
+    private mutating func find(secret: some Sequence<UInt8>, now: Instant) throws(Refusal) -> Int {
         // Every token is compared with, so that the time tells nothing about which one is close.
         var found: Int?
         for index in tokens.indices where tokens[index].secret.matches(secret) { found = index }
@@ -50,8 +59,7 @@ struct TokenBook: Sendable {
         }
         guard tokens[found].expires > now else { throw .expired }
         guard !tokens[found].isSpent else { throw .spent }
-        tokens[found].isSpent = true
-        return tokens[found].id
+        return found
     }
 
     /// The join that it was spent on was taken back in an orderly way: it may be used again while it lasts.

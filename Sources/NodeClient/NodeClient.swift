@@ -4,6 +4,7 @@ import ClusterModel
 import Foundation
 import NIOCore
 import NIOSSL
+import Validation
 
 /// A node's operations from the other side of its API.
 ///
@@ -182,6 +183,27 @@ public struct NodeClient: NodeOperations {
     }
     public func joinState(_ request: JoinOrder) async throws(APIError) -> JoinState { try await call(Endpoints.joinState, body: request) }
     public func abortJoin(_ request: JoinOrder) async throws(APIError) { _ = try await call(Endpoints.abortJoin, body: request) }
+
+    // MARK: Validation
+
+    public func validationOffer() async throws(APIError) -> ValidationOffer { try await call(Endpoints.validationOffer) }
+    public func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
+        try await call(Endpoints.startValidation, body: request)
+    }
+    /// The stream ends with an ``APIError`` when the node falls silent or goes away; ending the iteration ends the request.
+    public func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error> {
+        try await link.follow(Endpoints.followValidation, id.uuidString, deadline: deadline)
+    }
+    public func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus {
+        try await call(Endpoints.cancelValidation, id.uuidString)
+    }
+    public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
+        try await call(Endpoints.validationReport, id.uuidString)
+    }
+    public func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await call(Endpoints.probe, body: request) }
+    public func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
+        try await call(Endpoints.probeFree, body: request)
+    }
 
     // MARK: Calls
 

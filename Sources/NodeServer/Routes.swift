@@ -29,6 +29,7 @@ struct Routes {
         addFormingRoutes(to: router)
         addClusterRoutes(to: router)
         addJoinRoutes(to: router)
+        addValidationRoutes(to: router)
         return router
     }
 

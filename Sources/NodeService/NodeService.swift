@@ -25,6 +25,8 @@ public actor NodeService {
     var runnerTasks: [UUID: Task<Void, Never>] = [:]
     var queue: MigrationQueue
     var incoming: [UUID: IncomingMachine] = [:]
+    let validations = ValidationBook()
+    nonisolated let probeResources: ProbeResources
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -76,6 +78,7 @@ public actor NodeService {
     public init(configuration: NodeConfiguration, forming: FormingSeat? = nil, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
+        probeResources = ProbeResources(logger: logger)
         store = try MachineStore(stateFolder: configuration.directories.state)
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
@@ -122,6 +125,8 @@ public actor NodeService {
     }
 
     private func shutDown() async {
+        await validations.stop()
+        await probeResources.close()
         await forming?.close()
         for task in runnerTasks.values { task.cancel() }
         for entry in machines.values { await entry.local?.detach() }

@@ -11,6 +11,7 @@ struct Apus: AsyncParsableCommand {
             node can run them. Ask any node: it passes on what another has to do.
 
             EXAMPLES
+              apus validate                        test the nodes, their networks and disks
               apus node list                       the nodes and what they have to offer
               apus vm create web.yaml              make a machine from a definition
               apus vm start web                    run it
@@ -26,6 +27,7 @@ struct Apus: AsyncParsableCommand {
         subcommands: [
             VMCommand.self,
             MigrationCommand.self,
+            ValidateCommand.self,
             ClusterCommand.self,
             NodeCommand.self,
             EventsCommand.self,

@@ -10,7 +10,7 @@ enum Main {
         exit(await run(Array(CommandLine.arguments.dropFirst())))
     }
 
-    /// - Returns: 0 done, 1 refused or failed, 2 wrong command line.
+    /// - Returns: 0 done, 1 refused or failed, 2 wrong command line; a command may say in its help that it means something else by them.
     static func run(_ arguments: [String]) async -> Int32 {
         do {
             var command = try await Apus.asyncParseAsRoot(arguments)
@@ -22,7 +22,7 @@ enum Main {
             return 0
         } catch let failure as CommandFailure {
             if let message = failure.message { Console.complain(message) }
-            return 1
+            return failure.exitCode
         } catch {
             return report(error)
         }
@@ -49,4 +49,5 @@ enum Main {
 struct CommandFailure: Error {
     /// nil when the reason was already printed.
     var message: String?
+    var exitCode: Int32 = 1
 }

@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Validation
 
 @testable import Forming
 
@@ -72,4 +73,15 @@ struct JoinableOperations: NodeOperations {
     func events(after: UInt64) async throws(APIError) -> [ClusterEvent] { try await refuse() }
     func noteEvent(_ request: NoteEventRequest) async throws(APIError) { let _: Void = try await refuse() }
     func followEvents(after: UInt64) async throws(APIError) -> AsyncThrowingStream<ClusterEvent, any Error> { try await refuse() }
+
+    func validationOffer() async throws(APIError) -> ValidationOffer { try await refuse() }
+    func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus { try await refuse() }
+    func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error> { try await refuse() }
+    func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus { try await refuse() }
+    func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun { try await refuse() }
+    func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await refuse() }
+    func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
+        try await desk.check(secret: request.secret)
+        return ProbeReply(evidence: .object([:]))
+    }
 }

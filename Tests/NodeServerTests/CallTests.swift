@@ -38,10 +38,19 @@ struct CallTests {
         #expect(try await client.corosyncFiles() == Samples.corosyncFiles)
         #expect(try await client.events(after: 6) == Samples.events)
         try await client.noteEvent(Samples.note)
+        let validate = StartValidationRequest(tokens: ["apus1abc"], tests: ["network"])
+        let free = FreeProbeRequest(secret: Data([7]), request: Samples.probeRequest)
+        #expect(try await client.validationOffer() == Samples.validationOffer)
+        #expect(try await client.startValidation(validate) == Samples.validation)
+        #expect(try await client.cancelValidation(Samples.id) == Samples.validation)
+        #expect(try await client.validationReport(Samples.id) == Samples.validationRun)
+        #expect(try await client.probe(Samples.probeRequest) == Samples.probeReply)
+        #expect(try await client.probeFree(free) == Samples.probeReply)
         return [
             token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation,
             delivery,
-            order, order, order, quorum, forced, witness, UInt64(6), Samples.note,
+            order, order, order, quorum, forced, witness, UInt64(6), Samples.note, validate, Samples.id, Samples.id,
+            Samples.probeRequest, free,
         ]
     }
 
@@ -76,9 +85,9 @@ struct CallTests {
             try await client.discardIncoming(Samples.id, reason: "cancelled")
             #expect(try await client.incomingState(Samples.id) == Samples.incoming)
             #expect(try await client.openLinkTest() == Samples.linkTest)
-            // Everything but openapi, ping and the three streams of events reached the node.
+            // Everything but openapi, ping and the four streams of events reached the node.
             let membership = try await membershipCalls(client)
-            #expect(await server.node.asked.count == Endpoints.all.count - 5)
+            #expect(await server.node.asked.count == Endpoints.all.count - 6)
             let bodies: [any Hashable & Sendable] = [
                 Samples.web, Samples.createRequest, Samples.web, Samples.web, StopMachineRequest(force: true), Samples.order,
                 Samples.order, Samples.web, Samples.initializeRequest, Samples.allocation, Samples.machine, Samples.offer,

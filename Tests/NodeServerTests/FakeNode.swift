@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Validation
 
 /// Stands for the node service behind the API: answers with samples and remembers what it was asked.
 actor FakeNode: NodeOperations {
@@ -112,6 +113,22 @@ actor FakeNode: NodeOperations {
             stream.finish()
         }
     }
+
+    func validationOffer() async throws(APIError) -> ValidationOffer { try await answer(Samples.validationOffer) }
+    func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
+        try await answer(Samples.validation, request)
+    }
+    func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error> {
+        _ = try await answer((), id)
+        return AsyncThrowingStream { stream in
+            stream.yield(Samples.validation)
+            stream.finish()
+        }
+    }
+    func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus { try await answer(Samples.validation, id) }
+    func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun { try await answer(Samples.validationRun, id) }
+    func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await answer(Samples.probeReply, request) }
+    func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply { try await answer(Samples.probeReply, request) }
 
     func corosyncFiles() async throws(APIError) -> CorosyncFilesReply { try await answer(Samples.corosyncFiles) }
     func obey(_ order: MemberOrder) async throws(APIError) { try await answer((), order) }

@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Validation
 
 /// A value of every type that crosses the API, with every optional member set. Dates are whole milliseconds, which is what JSON keeps.
 enum Samples {
@@ -110,6 +111,36 @@ enum Samples {
             id: 7, time: WallTime(milliseconds: 1_800_000_000_000), node: NodeID(rawValue: 1), kind: .nodeLost, severity: .error,
             cause: "It is not in the ring.", sentence: "n1 is lost.")
     ]
+    static let validationOffer = ValidationOffer(
+        node: n1, nodes: [n1, n2], cluster: prod, tests: [InventoryCatalogue.kernel.id], disks: [diskStatus],
+        diskProblem: "The SAN does not answer.")
+    static let validationRun = ValidationRun(
+        id: id, apusVersion: "0.1.0", began: WallTime(milliseconds: 1_800_000_000_000), milliseconds: 4_711,
+        subject: ValidationSubject(nodes: [n1, n2]), nodes: [ValidatedNode(name: n1, address: "10.71.0.1")], disks: [],
+        options: ValidationOptions(), results: [testResult])
+    private static let testResult = TestResult(
+        InventoryCatalogue.kernel, TestOutcome([ValidationFinding(.warning, .node(n2), reason: "n2 runs 6.1, n1 runs 6.2.")]),
+        milliseconds: 12)
+    static let validation: ValidationStatus = {
+        var progress = TestProgress(InventoryCatalogue.kernel, steps: 1)
+        progress.end(with: testResult)
+        var status = ValidationStatus(id: id, phase: .ended, nodes: [n1, n2], tests: [progress])
+        status.unavailable = [NetworkCatalogue.gratuitousARP.id]
+        status.cleanedUp = ["n1: closed the UDP listener on 10.71.0.1 port 5405."]
+        status.verdict = .warning
+        status.sentence = "Suitable, with 1 warning"
+        status.reservation = "89 tests not chosen."
+        status.problem = "The report could not be kept."
+        status.report = "/var/lib/apus/reports/validation-1.html"
+        return status
+    }()
+    static let probeRequest = ProbeRequest(run: id, probe: "inventory", question: .object(["shares": .list([])]))
+    static let probeReply = ProbeReply(evidence: .object(["node": "n1"]))
+    private static let validations: [any Described] = [
+        validationOffer, validation, validationRun, probeRequest, probeReply,
+        StartValidationRequest(nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], shares: ["/mnt"]),
+        FreeProbeRequest(secret: Data([7]), request: probeRequest),
+    ]
     static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)
     private static let status: [any Described] = [
         report, events, events[0], SetQuorumRequest(model: .diskOnly, isModelAutomatic: false, isDynamic: false, secondsUntilStop: 5),
@@ -133,6 +164,7 @@ enum Samples {
             DiskContent.damaged("both headers are unreadable"),
         ] + cases(of: VMRunState.self) + cases(of: MigrationPhase.self) + cases(of: MigrationOutcome.self) + cases(of: MigrationKind.self)
         + cases(of: Acceleration.self) + cases(of: CrashPolicy.self) + cases(of: APIError.Code.self) + incomingPhases + forming + status
+        + validations + cases(of: ValidationStatus.Phase.self) + cases(of: TestProgress.State.self) + cases(of: Verdict.self)
         + cases(of: ClusterChange.Kind.self) + cases(of: ClusterChange.Outcome.self) + cases(of: Membership.State.self)
         + cases(of: JoinState.Phase.self) + cases(of: MemberOrder.Action.self)
 

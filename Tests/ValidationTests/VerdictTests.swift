@@ -36,6 +36,10 @@ struct VerdictTests {
                 ],
                 "Not suitable: a; b; c; 2 more failures", .failure
             ),
+            (
+                [found(.failure, headline: "n2 did not answer"), found(.failure, headline: "n2 did not answer")],
+                "Not suitable: n2 did not answer", .failure
+            ),
         ])
     func sentence(outcomes: [TestOutcome], sentence: String, verdict: Verdict) {
         let run = Self.run(outcomes.map { (StorageCatalogue.sharedDisks, $0) })

@@ -1,4 +1,5 @@
 import ClusterModel
+import Validation
 
 /// The table of everything that can be asked of a node over HTTP.
 public enum Endpoints {
@@ -122,6 +123,26 @@ public enum Endpoints {
     public static let noteEvent = Endpoint<NoteEventRequest, NoContent>(
         .post, "/v1/cluster/events", "Write a line into the history", for: .operators, deadline: .seconds(15), maxRequestBytes: 16 << 10)
 
+    // Validation.
+    public static let validationOffer = Endpoint<NoContent, ValidationOffer>(
+        .get, "/v1/validations/offer", "What can be validated from here", for: .operators, deadline: .seconds(15))
+    public static let startValidation = Endpoint<StartValidationRequest, ValidationStatus>(
+        .post, "/v1/validations", "Validate a configuration; replies once it is accepted or refused", for: .operators,
+        deadline: .seconds(15))
+    public static let followValidation = Endpoint<NoContent, ValidationStatus>(
+        .get, "/v1/validations/{id}/events", "A validation again and again while it changes, until it ended", for: .operators,
+        deadline: .seconds(10), replies: .lines)
+    public static let cancelValidation = Endpoint<NoContent, ValidationStatus>(
+        .delete, "/v1/validations/{id}", "End a validation; what it left on the nodes is taken back", for: .operators,
+        deadline: .seconds(10))
+    public static let validationReport = Endpoint<NoContent, ValidationRun>(
+        .get, "/v1/validations/{id}/report", "What a validation found", for: .operators, deadline: .seconds(10))
+    public static let probe = Endpoint<ProbeRequest, ProbeReply>(
+        .post, "/v1/peer/probe", "Look at something or try it on this node, for a validation", for: .peers, deadline: .seconds(60))
+    public static let probeFree = Endpoint<FreeProbeRequest, ProbeReply>(
+        .post, "/v1/join/probe", "The same on a node that belongs to no cluster; does not spend the token", for: .joiners,
+        deadline: .seconds(60), maxRequestBytes: 64 << 10)
+
     // A node that belongs to no cluster, and whoever knows its token.
     public static let prepareJoin = Endpoint<JoinPreparation, JoinOffer>(
         .post, "/v1/join/prepare", "Tell who this node is and what it has; spends a token", for: .joiners, deadline: .seconds(15),
@@ -150,6 +171,8 @@ public enum Endpoints {
         corosyncFiles.description,
         clusterStatus.description, setQuorum.description, setWitness.description, forceQuorum.description, events.description,
         followEvents.description, noteEvent.description,
+        validationOffer.description, startValidation.description, followValidation.description, cancelValidation.description,
+        validationReport.description, probe.description, probeFree.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
         abortJoin.description,
     ]

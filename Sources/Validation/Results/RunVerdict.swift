@@ -23,8 +23,11 @@ public struct RunVerdict: Hashable, Sendable {
         if !failures.isEmpty {
             verdict = .failure
             word = "Not suitable"
-            clauses = failures.prefix(Self.namedFailures).map(Self.clause)
-            if failures.count > Self.namedFailures { clauses.append(Self.counted(failures.count - Self.namedFailures, "more failure")) }
+            // A node that does not answer fails many tests for one reason, which is said once.
+            let all = failures.map(Self.clause)
+            let named = all.reduce(into: [String]()) { if !$0.contains($1), $0.count < Self.namedFailures { $0.append($1) } }
+            let rest = all.count { !named.contains($0) }
+            clauses = named + (rest > 0 ? [Self.counted(rest, "more failure")] : [])
         } else if cancelled > 0 {
             verdict = .cancelled
             word = "Not decided"

@@ -1,6 +1,5 @@
 import ClusterAPI
 import ClusterModel
-import Dispatch
 import Foundation
 import NodeClient
 
@@ -94,22 +93,5 @@ struct MigrationFollower {
             }
             try? await Task.sleep(for: .milliseconds(300))
         }
-    }
-}
-
-/// Calls back at every SIGINT instead of ending the process, until it is stopped.
-private final class InterruptSignal {
-    private let source: any DispatchSourceSignal
-
-    init(_ handler: @escaping @Sendable () -> Void) {
-        signal(SIGINT, SIG_IGN)
-        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler(handler: handler)
-        source.resume()
-    }
-
-    func stop() {
-        source.cancel()
-        signal(SIGINT, SIG_DFL)
     }
 }

@@ -1,0 +1,144 @@
+import ClusterAPI
+import ClusterModel
+import Forming
+import Foundation
+import NodeIdentity
+import Validation
+import ValidationReport
+
+/// Testing the configuration of this node and others.
+extension NodeService: ValidationOperations {
+    public func validationOffer() async throws(APIError) -> ValidationOffer {
+        var disks: [SharedDiskStatus] = []
+        var problem: String?
+        do { disks = try await self.disks() } catch { problem = error.message }
+        return ValidationOffer(
+            node: node, nodes: peers.nodes.map(\.name), cluster: clusterName,
+            tests: ValidationCatalogue.tests.filter(StepWorks.canRun).map(\.id), disks: disks, diskProblem: problem)
+    }
+
+    public func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
+        let order = try order(request)
+        let targets = try targets(request)
+        let reports = reports
+        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
+        if let status = await validations.begin(runner.first(), work: { report in await runner.run(report) }) { return status }
+        for target in targets { await target.close() }
+        throw error(.busy, "\(node) validates already. Wait for its end, or cancel it.")
+    }
+
+    public func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error> {
+        guard let stream = await validations.follow(id) else { throw unknown(id) }
+        return stream
+    }
+
+    public func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus {
+        guard let status = await validations.cancel(id) else { throw unknown(id) }
+        return status
+    }
+
+    public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
+        if let run = await validations.run(id) { return run }
+        guard await validations.status(id) == nil else { throw error(.refused, "This validation has not ended yet.") }
+        do { return try reports.load(id.uuidString).run } catch {
+            if case .unknown = error { throw unknown(id) }
+            throw self.error(.failed, error.description)
+        }
+    }
+
+    /// Kept with the node that carried the validation out.
+    private nonisolated var reports: ReportFolder { ReportFolder(configuration.directories.state + "/reports") }
+
+    public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
+        let context = ProbeContext(
+            run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
+            storage: storage, held: probeResources, logger: logger)
+        do { return try await NodeProbes.answer(request, context) } catch {
+            throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
+        }
+    }
+
+    public nonisolated func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
+        guard let forming else {
+            throw APIError(.refused, "\(configuration.node) has a fixed list of nodes and takes no tokens.", node: configuration.node)
+        }
+        try await forming.desk.check(secret: request.secret)
+        return try await probe(request.request)
+    }
+
+    // MARK: What is asked for
+
+    private func unknown(_ id: UUID) -> APIError {
+        error(.notFound, "\(node) knows no validation \(id). It was ordered at another node, or its report was removed.")
+    }
+
+    private var clusterName: ClusterName? { member?.cluster ?? (try? ClusterName(configuration.cluster)) }
+
+    nonisolated var localAddresses: LocalAddresses {
+        forming?.settings.addresses
+            ?? LocalAddresses(cluster: configuration.ownAddress.cluster, migration: configuration.ownAddress.migration)
+    }
+
+    private func order(_ request: StartValidationRequest) throws(APIError) -> ValidationOrder {
+        let chosen: TestSelection
+        do { chosen = try TestSelection(request.tests, excluding: request.skip) } catch { throw self.error(.invalid, error.description) }
+        let unavailable = chosen.tests.filter { !StepWorks.canRun($0) }.map(\.id)
+        var selection = chosen
+        if !unavailable.isEmpty {
+            do { selection = try TestSelection(request.tests, excluding: request.skip + unavailable.map(\.description)) } catch {
+                throw self.error(
+                    .refused,
+                    "Apus \(ApusVersion.current) on \(node) cannot carry out \(unavailable.map(\.description).joined(separator: ", ")) yet."
+                )
+            }
+        }
+        for share in request.shares where !share.hasPrefix("/") {
+            throw error(.invalid, "\"\(share)\" is no mount point: write its path from the root.")
+        }
+        return ValidationOrder(
+            selection: selection, unavailable: unavailable, disks: request.disks, shares: request.shares, cluster: clusterName,
+            hasWitness: false, requestedBy: "")
+    }
+
+    private func targets(_ request: StartValidationRequest) throws(APIError) -> [ValidationTarget] {
+        let own = ValidationTarget(own: node, address: configuration.ownAddress.cluster, socketPath: configuration.directories.apiSocket)
+        var others: [ValidationTarget] = []
+        for peer in peers.nodes where peer.name != node {
+            others.append(try ValidationTarget(member: peer, port: configuration.apiPort, identity: configuration.directories.identity))
+        }
+        for token in request.tokens {
+            guard clusterName == nil else {
+                throw error(
+                    .invalid,
+                    "\(node) belongs to cluster \(peers.cluster). Take the node in with `apus node add`, then validate the cluster.")
+            }
+            let target = try ValidationTarget(token: token)
+            guard target.node != node else {
+                throw error(.invalid, "One of the tokens is of \(node), the node that is asked; it needs none.")
+            }
+            guard !others.contains(where: { $0.node == target.node }) else {
+                throw error(.invalid, "Two of the tokens are of \(target.node). Give one of each node.")
+            }
+            others.append(target)
+        }
+        let all = [own] + others.sorted { $0.node < $1.node }
+        guard all.count <= Self.mostValidatedNodes else {
+            throw error(.invalid, "At most \(Self.mostValidatedNodes) nodes are validated at a time.")
+        }
+        guard !request.nodes.isEmpty else { return all }
+        guard Set(request.nodes).count == request.nodes.count else { throw error(.invalid, "A node is named twice.") }
+        var chosen: [ValidationTarget] = []
+        for name in request.nodes {
+            guard let target = all.first(where: { $0.node == name }) else {
+                throw error(
+                    .invalid,
+                    clusterName == nil
+                        ? "There is no token of \(name). Run `apus node token` on \(name) and give its word with --token."
+                        : "\(name) is no member of \(peers.cluster).")
+            }
+            chosen.append(target)
+        }
+        return chosen
+    }
+    private static let mostValidatedNodes = 32
+}

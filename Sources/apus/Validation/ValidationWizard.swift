@@ -1,0 +1,161 @@
+import ClusterAPI
+import ClusterModel
+import Foundation
+import Validation
+
+/// How pages are shown and answered.
+struct Prompt {
+    var say: (String) -> Void
+    /// nil when there is nobody to answer any more.
+    var ask: (String) -> String?
+
+    static var terminal: Prompt {
+        Prompt(
+            say: { Console.progress($0 + "\n") },
+            ask: { question in
+                Console.progress(question + " ")
+                return readLine()?.trimmingCharacters(in: .whitespaces)
+            })
+    }
+}
+
+/// The pages of `apus validate` on a terminal: Before You Begin, Select Servers, Testing Options, Confirmation, and View Report at the end.
+struct ValidationWizard {
+    let prompt: Prompt
+    let offer: ValidationOffer
+
+    /// Walks through the pages.
+    ///
+    /// - Parameter given: What stood on the command line; pages ask only for what it leaves open.
+    /// - Returns: nil when the operator does not want to go on.
+    func order(from given: StartValidationRequest) throws -> StartValidationRequest? {
+        var request = given
+        title("Before You Begin")
+        prompt.say(
+            """
+            The validation tests whether these nodes can carry a cluster: what they are made of, how they
+            reach each other, what their disks obey, and how their systems are set up. It takes about a
+            minute. Most tests only read; those that do more are listed before they begin. Nothing is
+            written to a disk that you have not named. Ctrl-C ends it at any time and takes back what
+            tests left on the nodes.
+            """)
+        guard goesOn() else { return nil }
+        guard selectServers(&request), try selectTests(&request) else { return nil }
+        return try confirm(request) ? request : nil
+    }
+
+    private func title(_ page: String) {
+        let name = "Validate a Configuration - \(page)"
+        prompt.say("\n\(name)\n\(String(repeating: "=", count: name.count))")
+    }
+
+    private func goesOn() -> Bool {
+        guard let answer = prompt.ask("Enter goes on, q ends:") else { return false }
+        return !["q", "quit", "n", "no"].contains(answer.lowercased())
+    }
+
+    // MARK: Select Servers
+
+    private func selectServers(_ request: inout StartValidationRequest) -> Bool {
+        title("Select Servers")
+        if let cluster = offer.cluster {
+            let names = request.nodes.isEmpty ? offer.nodes : request.nodes
+            prompt.say("Nodes of cluster \(cluster): \(names.map(\.rawValue).joined(separator: ", ")).")
+            return goesOn()
+        }
+        prompt.say(
+            "\(offer.node), the node that is asked, belongs to no cluster."
+                + (request.tokens.isEmpty ? "" : " \(request.tokens.count) more were given by their words."))
+        prompt.say("For each further node: run `apus node token` there and enter the word it prints. An empty line goes on.")
+        while true {
+            guard let word = prompt.ask("Word of node \(request.tokens.count + 2):") else { return false }
+            if word.isEmpty { break }
+            guard word.lowercased().hasPrefix("apus1") else {
+                prompt.say("This is no word of a node; it begins with apus1.")
+                continue
+            }
+            if request.tokens.contains(word) { prompt.say("This word was given already.") } else { request.tokens.append(word) }
+        }
+        if request.tokens.isEmpty { prompt.say("Only \(offer.node) is tested; tests that compare or connect nodes do not apply.") }
+        return true
+    }
+
+    // MARK: Testing Options
+
+    private func selectTests(_ request: inout StartValidationRequest) throws -> Bool {
+        title("Testing Options")
+        guard request.tests.isEmpty, request.skip.isEmpty else {
+            prompt.say(
+                "Tests: \(request.tests.isEmpty ? "all" : request.tests.joined(separator: ", "))"
+                    + (request.skip.isEmpty ? "." : ", without \(request.skip.joined(separator: ", "))."))
+            return goesOn()
+        }
+        prompt.say("1  Run all tests (recommended)\n2  Run only tests that I select")
+        guard let choice = prompt.ask("[1]:") else { return false }
+        if choice.lowercased() == "q" { return false }
+        guard choice == "2" else { return true }
+        for category in ValidationCategory.allCases {
+            let tests = offered.filter { $0.category == category }
+            guard !tests.isEmpty else { continue }
+            prompt.say("\n\(category.rawValue): \(category.purpose)")
+            for test in tests { prompt.say("  \(test.id)  \(test.title)") }
+        }
+        while true {
+            guard let answer = prompt.ask("\nCategories and tests, with commas:") else { return false }
+            let terms = answer.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            guard !terms.isEmpty else { return true }
+            do {
+                _ = try TestSelection(terms)
+                request.tests = terms
+                return true
+            } catch { prompt.say(error.description) }
+        }
+    }
+
+    private var offered: [ValidationTest] {
+        let known = Set(offer.tests)
+        return ValidationCatalogue.tests.filter { known.contains($0.id) }
+    }
+
+    // MARK: Confirmation
+
+    private func confirm(_ request: StartValidationRequest) throws -> Bool {
+        title("Confirmation")
+        let chosen = try TestSelection(request.tests, excluding: request.skip).tests
+        let known = Set(offer.tests)
+        let tests = chosen.filter { known.contains($0.id) }
+        let counts = ValidationCategory.allCases.compactMap { category -> String? in
+            let count = tests.count { $0.category == category }
+            return count == 0 ? nil : "\(category.title) \(count)"
+        }
+        prompt.say("\(tests.count) tests: \(counts.joined(separator: ", ")).")
+        let missing = chosen.filter { !known.contains($0.id) }.map(\.id)
+        if !missing.isEmpty { prompt.say(ValidationText.unavailable(missing)) }
+        let disturbing = Disturbance.allNoticed.filter { kind in tests.contains { $0.disturbance == kind } }
+        if disturbing.isEmpty {
+            prompt.say("All of them only read; nothing notices them.")
+        } else {
+            prompt.say("What others may notice:")
+            for kind in disturbing { prompt.say("  - \(kind.sentence)") }
+        }
+        let disks = request.disks.map(\.rawValue)
+        prompt.say(
+            disks.isEmpty
+                ? "No disk is written to; tests that would need one do not apply (--disk ID names one)."
+                : "Written to, what they carry may be lost: \(disks.joined(separator: ", ")).")
+        return goesOn()
+    }
+
+    // MARK: View Report
+
+    /// The last page.
+    func view(_ run: ValidationRun) {
+        guard let answer = prompt.ask("\nView the report? [y/N]"), ["y", "yes"].contains(answer.lowercased()) else { return }
+        Console.print(ValidationText.whole(run))
+    }
+}
+
+extension Disturbance {
+    /// Those that somebody notices, in the order of the catalogue's words.
+    static var allNoticed: [Disturbance] { [.networkLoad, .diskLoad, .scratch, .sessionLoss, .guest] }
+}
