@@ -94,7 +94,7 @@ struct ThreeNodesAndDiskTests {
             try await stage.powerOn(stage.nodes)
             for node in [n1, n2] { try await stage.node(node).cut(.storage) }
             try await stage.wait(until: "a decision", of: stage.nodes) { seen in
-                seen.count == 3 && seen.values.allSatisfy { $0.configuration.contains("majority") || $0.isOpen }
+                seen.count == 3 && seen.values.allSatisfy { $0.configuration.contains("are needed") || $0.isOpen }
             }
             #expect(await stage.status(n3)?.isOpen == false)
         }
