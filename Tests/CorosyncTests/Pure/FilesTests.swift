@@ -75,7 +75,7 @@ struct FilesTests: ~Copyable {
 
     @Test("A damaged file of ours is replaced only on demand")
     func damaged() throws {
-        try put(try sample().text().replacingOccurrences(of: "expected_votes: 4", with: "expected_votes: 3"))
+        try put(try sample().text().replacingOccurrences(of: "expected_votes: 4", with: "expected_votes: 9"))
         guard case .damaged = try files.content() else {
             Issue.record("\(try files.content())")
             return

@@ -112,7 +112,7 @@ extension RealCorosync {
                 try await probe.ask("join g")
                 // The token is lost for 0.6 s: the queue fills, and what does not fit is told as busy.
                 try cluster.node(2).signal(SIGSTOP)
-                let storm = try await probe.ask("storm 400 100000 100")
+                let storm = try await probe.ask("storm 400 100000 400")
                 try cluster.node(2).signal(SIGCONT)
                 #expect((storm.busy ?? 0) > 0 && (storm.sent ?? 0) > 0)
                 #expect((storm.busy ?? 0) + (storm.sent ?? 0) == 400)
