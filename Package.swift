@@ -199,12 +199,13 @@ let package = Package(
                 "ClusterAPI", "ClusterModel", "Forming", "NodeClient", "NodeIdentity", "NodeServer", "Validation", logging,
             ],
             swiftSettings: strict),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "ClusterModel", subprocess], swiftSettings: strict),
+        .target(
+            name: "LabTesting", dependencies: ["ClusterModel", "Lab", "QMP", logging], path: "Tests/LabTesting", swiftSettings: strict),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "LabTesting", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
-            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging],
+            name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient"], swiftSettings: strict),
+        .testTarget(
+            name: "MigrationTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient", subprocess],
             swiftSettings: strict),
-        .testTarget(
-            name: "MigrationTests",
-            dependencies: ["ClusterAPI", "ClusterModel", "Lab", "NodeClient", "QMP", logging, subprocess], swiftSettings: strict),
     ]
 )

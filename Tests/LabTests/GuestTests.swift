@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import Testing
 
 /// The guest, booted from its image on a bare node, seen from the client and from its disk.

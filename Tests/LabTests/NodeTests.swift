@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import Testing
 
 /// What a node of the lab is: its own files, its service, its power, its plugs.

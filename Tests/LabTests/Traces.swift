@@ -72,13 +72,3 @@ func withLab<Result: Sendable>(
         throw error
     }
 }
-
-/// Waits for something to become true.
-func eventually(within seconds: Double, _ isTrue: () async throws -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < end {
-        if try await isTrue() { return true }
-        try await Task.sleep(for: .milliseconds(50))
-    }
-    return try await isTrue()
-}

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Subprocess
 import Testing

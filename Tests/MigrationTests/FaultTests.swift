@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Testing
 

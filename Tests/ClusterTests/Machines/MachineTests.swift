@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Testing
 
@@ -19,7 +20,7 @@ struct MachineTests {
         let machine = try MachinesTrait.get()
         try await machine.bring(to: ClusterStage.n1)
         let before = try await machine.settle()
-        try await GuestWatch.during(machine) { _ in
+        try await RunWatcher.during(machine) { _ in
             let live = try await machine.record(of: machine.start(to: ClusterStage.n2), on: ClusterStage.n1)
             #expect(live.outcome == .completed, "\(live.message)")
             let there = try await machine.settle()
@@ -47,8 +48,8 @@ struct MachineTests {
         _ = try await winner.client(holder).startMachine(winner.name)
         try await winner.waitForGuest()
         let process = try machine.processes(on: other(holder))
-        try await GuestWatch.during(winner) { winning in
-            try await GuestWatch.during(machine) { losing in
+        try await RunWatcher.during(winner) { winning in
+            try await RunWatcher.during(machine) { losing in
                 try await machine.stage.node(ClusterStage.n2).cut(.cluster)
                 let isPaused = try await eventually(within: Self.untilPaused) { !losing.isRunning }
                 if !isPaused { throw Unexpected(await machine.story()) }
@@ -85,7 +86,7 @@ struct MachineTests {
         _ = try await machine.client(holder).setQuorum(SetQuorumRequest(secondsUntilStop: 5))
         try await machine.stage.settle()
         let process = try machine.processes(on: loser)
-        try await GuestWatch.during(machine) { watch in
+        try await RunWatcher.during(machine) { watch in
             try await machine.stage.node(ClusterStage.n2).cut(.cluster)
             let isStopped = try await eventually(within: Self.untilPaused + 15) { try machine.processes(on: loser).isEmpty }
             if !isStopped { throw Unexpected(await machine.story()) }
@@ -116,7 +117,7 @@ struct MachineTests {
         let machine = try MachinesTrait.get()
         try await machine.stage.settle()
         let source = try await machine.settle().node
-        try await GuestWatch.during(machine) { _ in
+        try await RunWatcher.during(machine) { _ in
             let (_, held) = try await machine.hold(moment, movingTo: other(source))
             #expect(try machine.stage.node(node(other(source))).signal(SIGKILL, processesNamed: "apusd") == 1)
             try held.release()
@@ -136,7 +137,7 @@ struct MachineTests {
         try await machine.bring(to: source)
         // Once the commit has been asked for, the side with quorum has all it needs to go on, if it is the one that owns it.
         let goesOn = (moment == .resuming) == (source != holder)
-        try await GuestWatch.during(machine) { watch in
+        try await RunWatcher.during(machine) { watch in
             let (_, held) = try await machine.hold(moment, movingTo: other(source))
             try await machine.stage.node(ClusterStage.n2).cut(.cluster)
             // Within the second in which nobody has noticed yet.
@@ -164,7 +165,7 @@ struct MachineTests {
         try await machine.bring(to: ClusterStage.n2)
         let before = try await machine.settle()
         let process = try machine.processes(on: ClusterStage.n2)
-        try await GuestWatch.during(machine) { _ in
+        try await RunWatcher.during(machine) { _ in
             let node = try machine.stage.node(ClusterStage.n2)
             try FileManager.default.removeItem(atPath: node.stateFolder + "/machines/\(machine.name).json")
             #expect(node.signal(SIGKILL, processesNamed: "apusd") == 1)
@@ -179,7 +180,7 @@ struct MachineTests {
     func foreignMachine() async throws {
         let machine = try MachinesTrait.get()
         try await machine.bring(to: ClusterStage.n2)
-        try await GuestWatch.during(machine) { _ in
+        try await RunWatcher.during(machine) { _ in
             let node = try machine.stage.node(ClusterStage.n2)
             let (_, held) = try await machine.hold(.resuming, movingTo: ClusterStage.n1)
             let notes = node.stateFolder + "/machines/\(machine.name).json"
@@ -249,7 +250,7 @@ struct MachineTests {
         let holder = try await holder(machine)
         try await machine.bring(to: other(holder))
         let before = try await machine.settle()
-        try await GuestWatch.during(machine) { watch in
+        try await RunWatcher.during(machine) { watch in
             let migration = try await machine.start(to: holder, bandwidth: 8_000_000)
             try await Task.sleep(for: .seconds(1))
             try await machine.stage.node(ClusterStage.n2).cut(.cluster)

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Testing
 
@@ -78,14 +79,9 @@ struct MovingMachine: Sendable {
     }
 
     /// Its QEMU processes on a node, alive or stopped by a signal.
-    func processes(on node: NodeName) throws -> [Int32] {
-        try lab.node(node.rawValue).member.processes(named: "qemu-system-x86_64").filter { process in
-            let arguments = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
-            return String(decoding: arguments, as: UTF8.self).contains(id.uuidString.lowercased())
-        }
-    }
+    func processes(on node: NodeName) throws -> [Int32] { try lab.node(node.rawValue).processes(of: id) }
 
-    func folder(on node: NodeName) throws -> String { try lab.node(node.rawValue).runtimeFolder + "/machines/\(name)" }
+    func folder(on node: NodeName) throws -> String { try lab.node(node.rawValue).folder(of: name) }
 
     /// Whether its guest answers a peer.
     func answers(within seconds: Double = 0.3) async throws -> Bool {
@@ -261,10 +257,4 @@ struct MovingMachine: Sendable {
         try bytes.write(to: URL(filePath: copy))
         return try await lab.journalReport(copy, offset: 0, byteCount: Stage.journalByteCount)
     }
-}
-
-/// Something that a test waited for in vain.
-struct Unexpected: Error, CustomStringConvertible {
-    var description: String
-    init(_ description: String) { self.description = description }
 }

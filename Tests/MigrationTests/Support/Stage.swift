@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Testing
 
@@ -52,32 +53,8 @@ final class Stage: Sendable {
     func node(_ name: NodeName) throws -> LabNode { try lab.node(name.rawValue) }
 
     /// Makes the next migration that leaves `node` wait in a phase, until the answer's `release` is called.
-    func hold(_ phase: String, on node: NodeName) throws -> HeldPhase {
-        let folder = try self.node(node).runtimeFolder + "/hold"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let file = folder + "/" + phase
-        try #require(FileManager.default.createFile(atPath: file, contents: nil))
-        return HeldPhase(file: file)
-    }
-}
-
-/// A phase in which migrations wait.
-struct HeldPhase: Sendable {
-    let file: String
-    func release() throws {
-        if FileManager.default.fileExists(atPath: file) { try FileManager.default.removeItem(atPath: file) }
-    }
+    func hold(_ phase: String, on node: NodeName) throws -> HeldPhase { try self.node(node).hold(phase) }
 }
 
 /// The other of the two nodes.
 func other(_ node: NodeName) -> NodeName { node == Stage.n1 ? Stage.n2 : Stage.n1 }
-
-/// Waits for something to become true.
-func eventually(within seconds: Double, every milliseconds: Int = 50, _ isTrue: () async throws -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < end {
-        if try await isTrue() { return true }
-        try await Task.sleep(for: .milliseconds(milliseconds))
-    }
-    return try await isTrue()
-}

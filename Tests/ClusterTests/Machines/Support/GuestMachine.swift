@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Testing
 
@@ -64,13 +65,8 @@ struct GuestMachine: Sendable {
     }
 
     /// Its QEMU processes on a node.
-    func processes(on node: NodeName) throws -> [Int32] {
-        try stage.node(node).member.processes(named: "qemu-system-x86_64").filter { process in
-            let arguments = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
-            return String(decoding: arguments, as: UTF8.self).contains(id.uuidString.lowercased())
-        }
-    }
-    func folder(on node: NodeName) throws -> String { try stage.node(node).runtimeFolder + "/machines/\(name)" }
+    func processes(on node: NodeName) throws -> [Int32] { try stage.node(node).processes(of: id) }
+    func folder(on node: NodeName) throws -> String { try stage.node(node).folder(of: name) }
 
     /// Where it runs when all is at rest: both nodes agree on owner and epoch, one QEMU is there, on the owner, and no migration goes on.
     private func restingPlace() async throws -> (node: NodeName, epoch: UInt64)? {
@@ -136,17 +132,9 @@ struct GuestMachine: Sendable {
         return try #require(record)
     }
 
-    /// Makes the next migration that leaves a node wait in a phase.
-    func hold(_ phase: String, on node: NodeName) throws -> HeldPhase {
-        let folder = try stage.node(node).runtimeFolder + "/hold"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try #require(FileManager.default.createFile(atPath: folder + "/" + phase, contents: nil))
-        return HeldPhase(file: folder + "/" + phase)
-    }
-
     /// Starts a migration and returns when it is held in this phase.
     func hold(_ phase: HeldMoment, movingTo node: NodeName) async throws -> (migration: MigrationStatus, held: HeldPhase) {
-        let held = try hold(phase.rawValue, on: other(node))
+        let held = try stage.node(other(node)).hold(phase.rawValue)
         let migration = try await start(to: node)
         var last: MigrationStatus?
         let isThere = try await eventually(within: 40, every: 5) {
@@ -198,28 +186,4 @@ enum HeldMoment: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .resuming: .resuming
         }
     }
-}
-
-/// A phase in which migrations wait.
-struct HeldPhase: Sendable {
-    let file: String
-    func release() throws {
-        if FileManager.default.fileExists(atPath: file) { try FileManager.default.removeItem(atPath: file) }
-    }
-}
-
-/// Something that a test waited for in vain.
-struct Unexpected: Error, CustomStringConvertible {
-    var description: String
-    init(_ description: String) { self.description = description }
-}
-
-/// Waits for something to become true.
-func eventually(within seconds: Double, every milliseconds: Int = 100, _ isTrue: () async throws -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < end {
-        if try await isTrue() { return true }
-        try await Task.sleep(for: .milliseconds(milliseconds))
-    }
-    return try await isTrue()
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Lab
+import LabTesting
 import NodeClient
 import Testing
 
@@ -10,8 +11,8 @@ struct MachinesTrait: SuiteTrait, TestScoping {
     static func get() throws -> GuestMachine { try #require(machine, "This test runs without its lab.") }
 
     func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {
-        try await LabPrefix.takeDownOrphans()
-        let prefix = LabPrefix.own
+        try await labPrefix.takeDownOrphans()
+        let prefix = labPrefix.own
         do {
             let stage = try await ClusterStage.build(prefix: prefix)
             try await stage.settle()
