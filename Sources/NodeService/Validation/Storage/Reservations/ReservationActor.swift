@@ -1,3 +1,4 @@
+import ClusterModel
 import Foundation
 import Reservations
 import SCSI
@@ -98,9 +99,9 @@ struct ReservationActor: Sendable {
         guard victims.contains(where: { $0 != own && present.contains($0) }) else { return }
         try await place.register(own)
         for victim in victims where victim != own && present.contains(victim) {
-            do { try await place.reservations.fence(victim, key: own, until: place.deadline) } catch ReservationError.conflict {
-                // It has left by itself meanwhile.
-            }
+            let answer = await answer(.fence(victim: DiskKey(victim)), at: place)
+            // A conflict says that it has left by itself meanwhile.
+            guard answer.result != .failed else { throw ProbeProblem(answer.words) }
         }
     }
 }
