@@ -20,10 +20,7 @@ enum ReservationCleaner {
 
     private static func clean(_ disk: ReservationTrace.Disk, _ trace: ReservationTrace, _ session: ISCSISession) async throws {
         guard let lun = LogicalUnitNumber(disk.lun) else { throw ProbeProblem("The trace of \(disk.id) names LUN \(disk.lun).") }
-        var shared = try await SharedDisk.attach(lun, of: session, within: .seconds(3))
-        guard shared.id == disk.id else { throw ProbeProblem("LUN \(disk.lun) was \(disk.id) and now is \(shared.id).") }
-        shared.commandLimit = .seconds(3)
-        let place = ReservationPlace(disk: shared, over: session, scratch: disk.scratch)
+        let place = try await ReservationPlace.attach(lun, as: disk.id, over: session, scratch: disk.scratch)
         let own = ReservationKey(trace.key)
         if let borrowed = disk.borrowed { try await restore(borrowed, place, trace) }
         guard try await place.look().keys.keys.contains(own) else { return }

@@ -45,10 +45,24 @@ struct ReservationPlace: Sendable {
         try await heedless { try await reservations.registerIgnoringExisting(key, until: deadline) }
     }
 
+    /// Finds a disk anew.
+    static func attach(_ lun: LogicalUnitNumber, as id: DiskID, over session: ISCSISession, scratch: UInt64) async throws -> ReservationPlace {
+        var disk = try await heedless { try await SharedDisk.attach(lun, of: session, within: .seconds(3)) }
+        guard disk.id == id else { throw ProbeProblem("\(lun) was \(id) and now is \(disk.id).") }
+        disk.commandLimit = .seconds(4)
+        return ReservationPlace(disk: disk, over: session, scratch: scratch)
+    }
+
     /// The first commands after a fence end with the news of it, which whoever registers or looks may pass over.
-    private func heedless<Value>(_ work: () async throws -> Value) async throws -> Value {
+    private func heedless<Value>(_ work: () async throws -> Value) async throws -> Value { try await Self.heedless(work) }
+    private static func heedless<Value>(_ work: () async throws -> Value) async throws -> Value {
         for _ in 0..<3 {
-            do { return try await work() } catch ReservationError.preempted { continue }
+            do { return try await work() } catch {
+                switch error {
+                case ReservationError.preempted, SharedDiskError.reservationPreempted: continue
+                default: throw error
+                }
+            }
         }
         return try await work()
     }

@@ -79,9 +79,8 @@ actor ReservationSeat {
     }
 
     private static func place(_ id: DiskID, _ context: ProbeContext, _ session: ISCSISession) async throws -> ReservationPlace {
-        var disk = try await context.storage.disk(id).attached(to: session)
-        disk.commandLimit = .seconds(4)
-        return ReservationPlace(disk: disk, over: session, scratch: try ScratchPlace.offset(on: disk))
+        let disk = try await context.storage.disk(id)
+        return try await ReservationPlace.attach(disk.lun, as: id, over: session, scratch: try ScratchPlace.offset(on: disk))
     }
 
     private static func ground(_ place: ReservationPlace, _ id: DiskID) async throws -> ReservationSeatQuestion.Ground {
@@ -170,9 +169,7 @@ actor ReservationSeat {
         case .login:
             let session = try await current()
             places = try await places.asyncMap { place in
-                var disk = try await place.disk.attached(to: session)
-                disk.commandLimit = place.disk.commandLimit
-                return ReservationPlace(disk: disk, over: session, scratch: place.scratch)
+                try await ReservationPlace.attach(place.disk.lun, as: place.disk.id, over: session, scratch: place.scratch)
             }
             return places.map { _ in ReservationAnswer() }
         case .borrow:
