@@ -7,7 +7,6 @@ import Validation
 /// What goes on for some time, while other nodes do something else.
 extension ReservationActor {
 
-
     /// The round of a witness's owner (Docs/decisions/witness-arbitration.md): write the heartbeat, then read the reservation.
     func beat(_ time: Duration, _ interval: Duration, _ place: ReservationPlace) async -> ReservationAnswer {
         var answer = ReservationAnswer()
@@ -18,7 +17,8 @@ extension ReservationActor {
             counter += 1
             do {
                 try await place.disk.write(
-                    byteOffset: place.offset(of: ReservationPlace.heartbeatBlock), bytes: ScratchStamp.block(run, seat: seat, counter: counter),
+                    byteOffset: place.offset(of: ReservationPlace.heartbeatBlock),
+                    bytes: ScratchStamp.block(run, seat: seat, counter: counter),
                     durable: true)
                 let holder = try await place.reservations.reservation(until: place.deadline).holder?.key
                 guard holder == own else {
@@ -113,7 +113,9 @@ extension ReservationActor {
                 answers.append(answer)
             }
             // One worker that was not refused is what has to be told.
-            var answer = answers.first { $0.result == .done } ?? answers.first { $0.result == .failed } ?? answers.first ?? ReservationAnswer(.failed)
+            var answer =
+                answers.first { $0.result == .done } ?? answers.first { $0.result == .failed } ?? answers.first
+                ?? ReservationAnswer(.failed)
             answer.writing = .init(acknowledged: count)
             return answer
         }

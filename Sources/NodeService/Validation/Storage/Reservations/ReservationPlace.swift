@@ -46,7 +46,9 @@ struct ReservationPlace: Sendable {
     }
 
     /// Finds a disk anew.
-    static func attach(_ lun: LogicalUnitNumber, as id: DiskID, over session: ISCSISession, scratch: UInt64) async throws -> ReservationPlace {
+    static func attach(
+        _ lun: LogicalUnitNumber, as id: DiskID, over session: ISCSISession, scratch: UInt64
+    ) async throws -> ReservationPlace {
         var disk = try await heedless { try await SharedDisk.attach(lun, of: session, within: .seconds(3)) }
         guard disk.id == id else { throw ProbeProblem("\(lun) was \(id) and now is \(disk.id).") }
         disk.commandLimit = .seconds(4)

@@ -1,8 +1,8 @@
 import ClusterModel
 import Foundation
 import ISCSI
-import SCSI
 import Reservations
+import SCSI
 import SharedDisks
 import Synchronization
 import Validation
@@ -79,8 +79,8 @@ actor ReservationSeat {
     }
 
     private static func place(_ id: DiskID, _ context: ProbeContext, _ session: ISCSISession) async throws -> ReservationPlace {
-        let disk = try await context.storage.disk(id)
-        return try await ReservationPlace.attach(disk.lun, as: id, over: session, scratch: try ScratchPlace.offset(on: disk))
+        let disk = try await ScratchPlace.disk(id, context)
+        return try await ReservationPlace.attach(disk.lun, as: id, over: session, scratch: ScratchPlace.byteOffset)
     }
 
     private static func ground(_ place: ReservationPlace, _ id: DiskID) async throws -> ReservationSeatQuestion.Ground {

@@ -55,7 +55,8 @@ struct ReservationStage: Sendable {
         var wanted: [ReservationParty] = []
         for number in 0..<seatsPerNode {
             for (index, node) in nodes.enumerated() {
-                wanted.append(ReservationParty(node, number: number, key: DiskKey(run: context.run, node: index + 1, number: await book.nextKey())))
+                wanted.append(
+                    ReservationParty(node, number: number, key: DiskKey(run: context.run, node: index + 1, number: await book.nextKey())))
             }
         }
         let taken = await take(wanted, disks, context, book)
@@ -154,7 +155,8 @@ struct ReservationStage: Sendable {
         for helper in parties where !absent.contains(where: { $0.node == helper.node }) {
             let key = DiskKey(run: context.run, node: parties.count + 1, number: await book.nextKey())
             do throws(ProbeFailure) {
-                let seat = try await context.ask(ReservationSeatQuestion(disks: disks, key: key), of: helper.node, within: Self.seatLimit).seat
+                let seat = try await context.ask(ReservationSeatQuestion(disks: disks, key: key), of: helper.node, within: Self.seatLimit)
+                    .seat
                 _ = try await context.ask(
                     ReservationActQuestion(seat: seat, act: .expel(keys: absent.map(\.key))), of: helper.node, within: Self.actLimit)
                 _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: helper.node, within: Self.leaveLimit)

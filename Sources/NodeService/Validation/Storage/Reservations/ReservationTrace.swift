@@ -68,7 +68,8 @@ actor ReservationTraces {
     func remove(_ trace: ReservationTrace) {
         let path = Self.path(trace.seat, in: folder)
         guard unlink(path) != 0, errno != ENOENT else { return }
-        logger.warning("a trace of a validation cannot be removed", metadata: ["file": "\(path)", "reason": "\(String(cString: strerror(errno)))"])
+        logger.warning(
+            "a trace of a validation cannot be removed", metadata: ["file": "\(path)", "reason": "\(String(cString: strerror(errno)))"])
     }
 
     /// Its seat could not clean up by itself.

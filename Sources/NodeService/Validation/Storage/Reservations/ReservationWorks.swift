@@ -21,7 +21,8 @@ enum ReservationWorks {
             let evidence = PersistenceEvidence(
                 holder: holder, witness: witness, capabilities: capabilities, lookAfterDrop: lookAfterDrop, strangerWrite: strangerWrite,
                 writeAfterLogin: writeAfterLogin, adoption: try await stage.single(.adopt, by: holder),
-                lookAfterAdoption: try await stage.single(.look, by: holder), writeAfterAdoption: try await stage.single(.write, by: holder))
+                lookAfterAdoption: try await stage.single(.look, by: holder), writeAfterAdoption: try await stage.single(.write, by: holder)
+            )
             outcome = outcome + PersistenceJudge.judge(evidence, on: disk, tellsPower: index == 0)
             _ = try await stage.single(.unregister, by: holder)
         }
@@ -43,7 +44,8 @@ enum ReservationWorks {
                 // It holds on a little longer than it is watched.
                 ? .beat(milliseconds: milliseconds + 300, interval: Int(timings.interval / .milliseconds(1)))
                 : .watch(owner: owner.key, milliseconds: milliseconds)
-            return ReservationAttempt(party, try await stage.single(act, by: party, within: .milliseconds(milliseconds) + ReservationStage.actLimit))
+            return ReservationAttempt(
+                party, try await stage.single(act, by: party, within: .milliseconds(milliseconds) + ReservationStage.actLimit))
         }
         guard let holding = answers.first(where: { $0.party == owner }) else { return TestOutcome() }
         let evidence = DefenceEvidence(owner: owner, holding: holding.answer, challengers: answers.filter { $0.party != owner })

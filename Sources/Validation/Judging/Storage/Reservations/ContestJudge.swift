@@ -20,23 +20,29 @@ public enum ContestJudge {
         var wins: [NodeName: Int] = [:]
         for (index, round) in rounds.enumerated() {
             for attempt in round.challenges where attempt.answer.result == .failed {
-                problems.append((attempt.party.node, "In round \(index + 1) \(attempt.party.name) could not take part. \(attempt.answer.words)"))
+                problems.append(
+                    (attempt.party.node, "In round \(index + 1) \(attempt.party.name) could not take part. \(attempt.answer.words)"))
             }
             let winners = round.challenges.filter { $0.answer.result == .done }
             guard let winner = winners.first, winners.count == 1 else {
                 let names = NodeList.text(winners.map(\.party.name))
                 problems.append(
-                    (nil, winners.isEmpty
-                        ? "In round \(index + 1) nobody won the disk of \(round.owner.name), although \(round.challenges.count) tried."
-                        : "In round \(index + 1) \(names) were all told that they had won."))
+                    (
+                        nil,
+                        winners.isEmpty
+                            ? "In round \(index + 1) nobody won the disk of \(round.owner.name), although \(round.challenges.count) tried."
+                            : "In round \(index + 1) \(names) were all told that they had won."
+                    ))
                 continue
             }
             wins[winner.party.node, default: 0] += 1
             for reading in round.readings where reading.answer.holder != winner.party.key {
                 let read = reading.answer.result == .done ? reading.answer.holder?.description ?? "nobody" : reading.answer.words
                 problems.append(
-                    (reading.party.node,
-                        "In round \(index + 1) \(winner.party.name) won with the key \(winner.party.key), but \(reading.party.name) reads as the holder: \(read)."))
+                    (
+                        reading.party.node,
+                        "In round \(index + 1) \(winner.party.name) won with the key \(winner.party.key), but \(reading.party.name) reads as the holder: \(read)."
+                    ))
             }
         }
         guard problems.isEmpty, !rounds.isEmpty else {

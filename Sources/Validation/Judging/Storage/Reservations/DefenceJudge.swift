@@ -38,13 +38,15 @@ public enum DefenceJudge {
         let subject = FindingSubject.disk(disk, node: node)
         let answer = evidence.holding
         guard answer.result == .done, let rounds = Distribution(answer.rounds) else {
-            return ValidationFinding(.failure, subject, reason: "\(node) did not keep the disk while others tried to take it. \(answer.words)")
+            return ValidationFinding(
+                .failure, subject, reason: "\(node) did not keep the disk while others tried to take it. \(answer.words)")
         }
         let figures = [Figure("Round of the owner", rounds, .milliseconds)]
         let slow = rounds.maximum > limits.lease / 2
         return ValidationFinding(
             slow ? .warning : .pass, subject,
-            reason: "\(node) kept the disk. \(rounds.count) times it wrote its heartbeat and read the reservation, in \(text(rounds.maximum)) at most"
+            reason:
+                "\(node) kept the disk. \(rounds.count) times it wrote its heartbeat and read the reservation, in \(text(rounds.maximum)) at most"
                 + (slow ? "; after \(text(limits.lease)) it would have lost the witness's vote." : "."),
             cure: slow ? "Look at the load of the array and of the path of \(node) to it." : nil, figures: figures)
     }
@@ -57,7 +59,9 @@ public enum DefenceJudge {
         guard challenger.answer.result == .done, let seen = challenger.answer.watching else {
             return ValidationFinding(.failure, subject, reason: "\(node) could not watch \(owner.node). \(challenger.answer.words)")
         }
-        let figures = [Figure("Longest silence seen", seen.longestSilence, .milliseconds), Figure("Refused", Double(seen.refusals), .count)]
+        let figures = [
+            Figure("Longest silence seen", seen.longestSilence, .milliseconds), Figure("Refused", Double(seen.refusals), .count),
+        ]
         if seen.wins > 0 || !seen.strangers.isEmpty {
             let strangers = seen.strangers.map(\.description).joined(separator: ", ")
             return ValidationFinding(
@@ -77,13 +81,15 @@ public enum DefenceJudge {
         guard seen.longestSilence <= limits.lease else {
             return ValidationFinding(
                 .warning, subject,
-                reason: "\(node) was refused \(seen.refusals) times, but once saw no heartbeat of \(owner.node) for \(text(seen.longestSilence)). "
+                reason:
+                    "\(node) was refused \(seen.refusals) times, but once saw no heartbeat of \(owner.node) for \(text(seen.longestSilence)). "
                     + "After \(text(limits.silence)) it would have taken the disk.",
                 cure: "Look at the load of the array and of the storage network.", figures: figures)
         }
         return ValidationFinding(
             .pass, subject,
-            reason: "\(node) tried to reserve the disk \(seen.refusals) times, was refused each time, and saw \(owner.node) alive all the time.",
+            reason:
+                "\(node) tried to reserve the disk \(seen.refusals) times, was refused each time, and saw \(owner.node) alive all the time.",
             figures: figures)
     }
 

@@ -20,7 +20,8 @@ public enum FencedWritesJudge {
         let findings = all.map { finding($0, disk) }
         let late = zip(all, findings).filter { $0.1.verdict == .failure }.map(\.0.writer.node)
         return TestOutcome(
-            findings, headline: late.isEmpty ? nil : "writes of \(NodeList.text(late)) to disk \(disk) are not stopped by a fence as they must")
+            findings,
+            headline: late.isEmpty ? nil : "writes of \(NodeList.text(late)) to disk \(disk) are not stopped by a fence as they must")
     }
 
     private static func finding(_ evidence: FencedWritesEvidence, _ disk: DiskID) -> ValidationFinding {
@@ -36,7 +37,8 @@ public enum FencedWritesJudge {
         if let last = landing.changes.max() {
             return ValidationFinding(
                 .failure, subject,
-                reason: "\(landing.changes.count) writes of \(writer) landed after \(fencer) had fenced it, the last one \(Int(last.rounded())) ms later.",
+                reason:
+                    "\(landing.changes.count) writes of \(writer) landed after \(fencer) had fenced it, the last one \(Int(last.rounded())) ms later.",
                 cure: cure, figures: figures)
         }
         guard evidence.writing.isRefusal else {

@@ -46,7 +46,10 @@ public enum GroundJudge {
                 ], headline: "disk \(disk) has no SCSI-3 persistent reservations")
         case .foreign(_, let keys, let holder):
             let list = keys.map(\.description).joined(separator: ", ")
-            var reason = keys.isEmpty ? "" : "\(keys.count == 1 ? "A key that is" : "\(keys.count) keys that are") not of this run \(keys.count == 1 ? "is" : "are") registered on the disk: \(list)."
+            var reason =
+                keys.isEmpty
+                ? ""
+                : "\(keys.count == 1 ? "A key that is" : "\(keys.count) keys that are") not of this run \(keys.count == 1 ? "is" : "are") registered on the disk: \(list)."
             if let holder { reason += "\(reason.isEmpty ? "" : " ")The disk is reserved by \(holder)." }
             guard isFirst else {
                 return TestOutcome([ValidationFinding(.notApplicable, .disk(disk), reason: "The disk was left alone. \(reason)")])
@@ -62,10 +65,12 @@ public enum GroundJudge {
 
     private static func cure(_ keys: [DiskKey]) -> String {
         if keys.allSatisfy(\.isOfValidation) {
-            return "Another validation tests this disk, or was killed. Wait for its end; start apusd on the node it ran on, which removes what it left."
+            return
+                "Another validation tests this disk, or was killed. Wait for its end; start apusd on the node it ran on, which removes what it left."
         }
         if keys.contains(where: \.isOfCluster) {
-            return "A cluster uses this disk (keys that begin with 0x4150). Name another disk, or end that cluster first: apus cluster destroy."
+            return
+                "A cluster uses this disk (keys that begin with 0x4150). Name another disk, or end that cluster first: apus cluster destroy."
         }
         return "Find out which hosts use the disk, and take it from them on the array. If nobody uses it any more, remove the keys there, "
             + "or from a host with sg_persist --out --clear."

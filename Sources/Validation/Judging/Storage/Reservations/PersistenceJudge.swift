@@ -47,7 +47,8 @@ public enum PersistenceJudge {
         let (holder, other) = (evidence.holder, evidence.witness)
         let subject = FindingSubject.disk(disk, node: other.node)
         let look = evidence.lookAfterDrop
-        let cure = "The array drops registrations with the session: look for an option that keeps them, or update its firmware. "
+        let cure =
+            "The array drops registrations with the session: look for an option that keeps them, or update its firmware. "
             + "Do not use the disk for a cluster before this test passes."
         guard look.result == .done else {
             return ValidationFinding(.failure, subject, reason: "\(other.node) could not read keys and reservation. \(look.words)")
@@ -55,7 +56,8 @@ public enum PersistenceJudge {
         guard look.keys.contains(holder.key), look.holder == holder.key else {
             return ValidationFinding(
                 .failure, subject,
-                reason: "When the session of \(holder.node) broke, the disk forgot its \(look.keys.contains(holder.key) ? "reservation" : "key"): "
+                reason:
+                    "When the session of \(holder.node) broke, the disk forgot its \(look.keys.contains(holder.key) ? "reservation" : "key"): "
                     + "nothing keeps other nodes from writing while \(holder.node) is about to come back.",
                 cure: cure)
         }
@@ -68,7 +70,8 @@ public enum PersistenceJudge {
                 cure: cure)
         }
         return ValidationFinding(
-            .pass, subject, reason: "Key and reservation of \(holder.node) stayed when its session broke, and kept \(other.node) from writing.")
+            .pass, subject,
+            reason: "Key and reservation of \(holder.node) stayed when its session broke, and kept \(other.node) from writing.")
     }
 
     private static func login(_ evidence: PersistenceEvidence, _ disk: DiskID) -> ValidationFinding {
@@ -76,7 +79,8 @@ public enum PersistenceJudge {
         let subject = FindingSubject.disk(disk, node: node)
         guard evidence.adoption.result == .done else {
             return ValidationFinding(
-                .failure, subject, reason: "After a new login \(node) could not take over what its last session left. \(evidence.adoption.words)")
+                .failure, subject,
+                reason: "After a new login \(node) could not take over what its last session left. \(evidence.adoption.words)")
         }
         guard evidence.lookAfterAdoption.keys == [evidence.holder.key], evidence.lookAfterAdoption.holder == evidence.holder.key,
             evidence.writeAfterAdoption.result == .done
@@ -103,8 +107,10 @@ public enum PersistenceJudge {
         let name = "Can keep registrations over a restart of the array"
         guard answer.result == .done, let canPersist = answer.canPersist else {
             return ValidationFinding(
-                .warning, .disk(disk), reason: "The disk does not tell what becomes of registrations when the array restarts. \(answer.words)",
-                cure: "Look it up in the array's manual. After a restart of the array, make sure that no node is left that had been fenced.")
+                .warning, .disk(disk),
+                reason: "The disk does not tell what becomes of registrations when the array restarts. \(answer.words)",
+                cure: "Look it up in the array's manual. After a restart of the array, make sure that no node is left that had been fenced."
+            )
         }
         guard !canPersist else {
             return ValidationFinding(
@@ -113,9 +119,11 @@ public enum PersistenceJudge {
         }
         return ValidationFinding(
             .warning, .disk(disk),
-            reason: "The array forgets all registrations when it restarts. Apus registers its nodes again, but until then a node that had been "
+            reason:
+                "The array forgets all registrations when it restarts. Apus registers its nodes again, but until then a node that had been "
                 + "fenced could write.",
-            cure: "Use an array with persistence through power loss (APTPL); or, after a restart of the array, make sure that no node is left "
+            cure:
+                "Use an array with persistence through power loss (APTPL); or, after a restart of the array, make sure that no node is left "
                 + "that had been fenced.",
             figures: [Figure(name, "no")])
     }

@@ -68,7 +68,8 @@ public enum ScriptJudge {
 }
 
 extension ScriptJudge.Wording {
-    public static let register = Self(passes: { "\($0) registered its key, and reads the keys of all nodes." }, clause: "does not take registrations")
+    public static let register = Self(
+        passes: { "\($0) registered its key, and reads the keys of all nodes." }, clause: "does not take registrations")
     public static let reserve = Self(
         passes: { "\($0) reserved the disk, kept the others from it, and released it; every node read who held it." },
         clause: "cannot be reserved as it must")
@@ -80,7 +81,8 @@ extension ScriptJudge.Wording {
     public static let preempt = Self(
         passes: { "\($0) took the disk from another node, which could not write any more." }, clause: "cannot be taken from a node")
     public static let preemptAndAbort = Self(
-        passes: { "\($0) ended what another node had under way on the disk, and took it over." }, clause: "does not end what a fenced node has under way",
+        passes: { "\($0) ended what another node had under way on the disk, and took it over." },
+        clause: "does not end what a fenced node has under way",
         cure: "Update the array's firmware. A disk on which a node cannot be fenced is no cluster disk.")
     public static let clear = Self(
         passes: { "After all keys had been cleared \($0) read none, and could write." }, clause: "keeps keys that were cleared")
