@@ -31,6 +31,7 @@ public enum NetworkText {
         var flags: [String]?
         var mtu: Int?
         var master: String?
+        var link: String?
         var address: String?
         var linkType: String?
         var linkinfo: Info?
@@ -38,7 +39,7 @@ public enum NetworkText {
         var stats64: Statistics?
 
         enum CodingKeys: String, CodingKey {
-            case ifname, flags, mtu, master, address, linkinfo, stats64
+            case ifname, flags, mtu, master, link, address, linkinfo, stats64
             case linkType = "link_type"
             case addressList = "addr_info"
         }
@@ -56,6 +57,8 @@ public enum NetworkText {
             facts.isUp = flags?.contains("UP")
             facts.hasCarrier = flags?.contains("LOWER_UP")
             facts.upper = master
+            // Of a veth it is the other end, which is no adapter below.
+            facts.lower = facts.kind == "vlan" || facts.kind == "macvlan" ? link : nil
             facts.receiveErrors = stats64?.rx?.errors
             facts.transmitErrors = stats64?.tx?.errors
             let dropped = [stats64?.rx?.dropped, stats64?.tx?.dropped].compactMap { $0 }
