@@ -9,8 +9,19 @@ public enum NetworkText {
         try JSONDecoder().decode([Link].self, from: Data(json.utf8)).filter { $0.ifname != "lo" }.map(\.facts)
     }
 
+    /// `ip -json -6 address show`: addresses that somebody else had first (RFC 4862, 5.4.5).
+    public static func duplicates(_ json: String) throws -> [String] {
+        try JSONDecoder().decode([Link].self, from: Data(json.utf8)).flatMap { $0.addressList ?? [] }
+            .compactMap { $0.hasFailed == true ? $0.local : nil }
+    }
+
     private struct Link: Decodable {
         struct Address: Decodable {
+            enum CodingKeys: String, CodingKey {
+                case local, prefixlen, scope
+                case hasFailed = "dadfailed"
+            }
+            var hasFailed: Bool?
             var local: String?
             var prefixlen: Int?
             var scope: String?
