@@ -106,6 +106,7 @@ public actor NodeService {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
+                group.addTask { await self.cleanUpAfterValidations() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
                 group.addTask { await self.keepReconciled() }
