@@ -20,6 +20,9 @@ public actor ClusterMember {
     private var state = ClusterState()
     var standing = MembershipStanding()
 
+    /// The newest vote table that is known not to name this node. Kept when the witness that told it has been let go.
+    private(set) var turnedAwayAt: UInt64?
+
     private var lastNumber: UInt64 = 0
     private var waiting: [RequestID: Waiting] = [:]
 
@@ -133,6 +136,7 @@ public actor ClusterMember {
             group.addTask { await self.followQuorum() }
             group.addTask { await self.followWitness() }
             group.addTask { await self.followCorosync() }
+            group.addTask { await self.followLinks() }
             group.addTask { await self.storeChanges() }
             group.addTask { await self.carryOutEffects() }
             group.addTask { await self.tickForever() }
@@ -260,6 +264,7 @@ public actor ClusterMember {
                 logger.notice("the configuration", metadata: ["is": "\(status.sentence(names: names))"])
             }
             standing.log = status
+            if case .turnedAway(let version) = status.phase { turnedAwayAt = max(turnedAwayAt ?? 0, version) }
             publish()
         }
     }
