@@ -19,8 +19,8 @@ public struct ScratchArea: Hashable, Sendable, Codable {
         self.blockByteCount = blockByteCount
     }
 
-    /// Where it is, for people: "4 MiB at 10 MiB".
-    public static var place: String { "\(ByteText.text(UInt64(byteCount))) at \(ByteText.text(byteOffset))" }
+    /// Where tests write, for people. The rest up to the end of the room for metadata belongs to the tests of reservations.
+    public static let place = "between 10 MiB and 17 MiB"
 }
 
 /// What tests write into a scratch area. Every 512 bytes name the run and the write, so that whoever reads them knows whose they are, which
