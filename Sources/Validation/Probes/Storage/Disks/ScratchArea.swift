@@ -43,8 +43,10 @@ public struct ScratchPattern: Hashable, Sendable {
         var sector = Self.magic + withUnsafeBytes(of: run.uuid) { Array($0) }
         let number = withUnsafeBytes(of: sequence.bigEndian) { Array($0) }
         while sector.count < Self.sectorByteCount { sector += number }
-        let count = max(0, byteCount / Self.sectorByteCount)
-        return Array(repeatElement(sector, count: count).joined())
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(max(0, byteCount))
+        while bytes.count + sector.count <= byteCount { bytes += sector }
+        return bytes
     }
 
     /// What a reader found.
