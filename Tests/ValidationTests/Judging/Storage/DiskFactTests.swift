@@ -135,7 +135,7 @@ struct DiskFactTests {
         #expect(try Good.result(StorageCatalogue.space, facts).verdict == expected)
     }
 
-    @Test("A witness that is too small, or is something else already", arguments: [UInt64(0), 8 << 20, (25 << 20) - 1])
+    @Test("A witness that is too small, or is something else already", arguments: [0, 8 << 20, (25 << 20) - 1] as [UInt64])
     func witness(byteCount: UInt64) throws {
         let small = Good.disk(1, byteCount)
         let result = try Good.result(StorageCatalogue.witnessSize, Good.facts([small, Good.disk(2)], [small, Good.disk(2)]))
@@ -164,7 +164,8 @@ struct TestableDiskTests {
         #expect(Good.facts([Good.disk(1), Good.disk(2)], [Good.disk(1)]).testableDisks(named: [Good.id(2)], allEmpty: true) == [Good.id(1)])
     }
 
-    static let unfit: [(String, @Sendable (inout DiskFacts) -> Void)] = [
+    typealias Change = @Sendable (inout DiskFacts) -> Void
+    static let unfit: [(String, Change)] = [
         ("somebody's data", { $0.content = .foreign("data of an unknown kind") }),
         ("damaged", { $0.content = .damaged("both tables are unreadable") }),
         ("not read", { $0.content = nil }),
@@ -176,7 +177,9 @@ struct TestableDiskTests {
         ("no identity", { $0.id = nil }),
     ]
 
-    @Test("What is never written to, even when named", arguments: unfit.map(\.0))
+    static let unfitNames: [String] = unfit.map { $0.0 }
+
+    @Test("What is never written to, even when named", arguments: unfitNames)
     func never(what: String) throws {
         let change = try #require(Self.unfit.first { $0.0 == what }).1
         // On one of the two nodes is enough.

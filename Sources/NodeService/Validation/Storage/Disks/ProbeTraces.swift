@@ -34,7 +34,7 @@ struct ProbeTraces: Sendable {
         try DurableFile.replace(path, with: [UInt8](JSONEncoder().encode(trace)))
     }
 
-    /// A file that cannot be read was being written when the power went: then nothing had been written to the disk yet.
+    /// Files that cannot be read are told of at start, see ``cleanUp(_:_:)``.
     private func read<Trace: Decodable>(_ prefix: String) -> [Trace] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.filter { $0.hasPrefix(prefix) && $0.hasSuffix(".json") }.sorted().compactMap { name in
@@ -49,6 +49,13 @@ struct ProbeTraces: Sendable {
 
     /// Takes back what an earlier service left, and what could not be taken back when a run ended. A SAN that cannot be reached is asked again.
     func cleanUp(_ storage: StorageAccess, _ logger: Logger) async {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let known = Set(scratches().map { path($0) } + shares().map { path($0) })
+        for name in names where (name.hasPrefix("scratch-") || name.hasPrefix("share-")) && !known.contains("\(folder)/\(name)") {
+            logger.error(
+                "a trace of a validation cannot be read; blocks that begin with APUSDISK may be left between 10 and 14 MiB of a disk",
+                metadata: ["file": "\(folder)/\(name)"])
+        }
         for trace in shares() where trace.service != Self.service {
             do {
                 try await trace.removeFolder()
