@@ -52,7 +52,7 @@ extension NodeService: ValidationOperations {
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
             run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
-            storage: storage, held: probeResources, logger: logger)
+            storage: storage, held: probeResources, traces: reservationTraces, logger: logger)
         do { return try await NodeProbes.answer(request, context) } catch {
             throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
         }

@@ -14,6 +14,8 @@ actor ProbeResources {
         var expiry: Task<Void, Never>
     }
     private var resources: [UUID: Resource] = [:]
+    /// The last runs that ended: what a late probe of theirs opens nobody would give back.
+    private var ended: [UUID] = []
     private let logger: Logger
 
     init(logger: Logger) { self.logger = logger }
@@ -29,6 +31,7 @@ actor ProbeResources {
     func hold(
         for run: UUID, lifetime: Duration, _ clause: String, giveBack: @escaping @Sendable () async throws -> Void
     ) throws -> UUID {
+        guard !ended.contains(run) else { throw ProbeProblem("The run that this is for has ended.") }
         guard resources.count < Self.most else { throw ProbeProblem("Probes hold \(Self.most) things open already.") }
         let id = UUID()
         let expiry = Task { [weak self] in
@@ -50,6 +53,7 @@ actor ProbeResources {
 
     /// Everything of a run; in the opposite order of its making is not needed, because nothing held rests on another.
     func giveBack(run: UUID) async -> FinishQuestion.Evidence {
+        if !ended.contains(run) { ended = ended.suffix(15) + [run] }
         var evidence = FinishQuestion.Evidence(givenBack: [], problems: [])
         for (id, resource) in resources where resource.run == run {
             do { if try await giveBack(id) { evidence.givenBack.append(resource.clause) } } catch {
