@@ -125,5 +125,29 @@ extension ValidationLab {
             try await node.waitForService(seconds: 90)
             try await ground.expectClean(within: 60)
         }
+
+        @Test("An array without reservations is told once, with its cure", .timeLimit(.minutes(5)))
+        func withoutReservations() async throws {
+            let ground = try await Ground(luns: [2])
+            let array = PoorArray(stage: ground.stage)
+            let run = try await ground.stage.breaking {
+                try await array.begin()
+            } mending: {
+                try await array.end()
+            } _: {
+                try await ground.stage.validate("storage/register", "storage/arbitration", disks: ground.disks)
+            }
+            let findings = try run.findings("storage/register", .failure)
+            #expect(findings.map(\.subject) == [.disk(ground.disks[0])])
+            #expect(
+                findings.first?.reason.hasPrefix("The storage array offers no SCSI-3 persistent reservations on this disk.") == true,
+                "\(findings)")
+            #expect(
+                findings.first?.cure
+                    == "Enable SCSI-3 persistent reservations for the LUN on the array; without them it cannot be a cluster disk.")
+            #expect(try run.result("storage/register").headline == "disk \(ground.disks[0]) has no SCSI-3 persistent reservations")
+            #expect(try run.result("storage/arbitration").verdict == .notApplicable)
+            try await ground.expectClean(within: 5)
+        }
     }
 }

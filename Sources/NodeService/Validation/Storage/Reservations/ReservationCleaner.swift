@@ -64,6 +64,11 @@ enum ScratchStamp {
         return bytes + [UInt8](repeating: 0, count: byteCount - bytes.count)
     }
 
+    /// Whether any of the blocks bears the mark of any run.
+    static func areMarked(_ bytes: [UInt8]) -> Bool {
+        stride(from: 0, to: bytes.count, by: byteCount).contains { bytes[$0...].starts(with: magic) }
+    }
+
     static func isMarked(_ bytes: [UInt8], by run: UUID) -> Bool {
         bytes.starts(with: magic + withUnsafeBytes(of: run.uuid) { Array($0) })
     }

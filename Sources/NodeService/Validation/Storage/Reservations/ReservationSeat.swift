@@ -173,9 +173,16 @@ actor ReservationSeat {
             }
             return places.map { _ in ReservationAnswer() }
         case .borrow:
-            for (index, place) in places.enumerated() {
+            for (index, place) in places.enumerated() where trace.disks[index].borrowed == nil {
                 let count = ReservationPlace.borrowedCount * ScratchStamp.byteCount
-                trace.disks[index].borrowed = Data(try await place.disk.read(byteOffset: place.scratch, count: count))
+                let bytes = try await place.disk.read(byteOffset: place.scratch, count: count)
+                // What was there before them only its writer knows, who will restore it: to put these back would undo that.
+                guard !ScratchStamp.areMarked(bytes) else {
+                    let words =
+                        "The scratch area still holds what a node has written that hangs or was killed. It is restored when that node is back."
+                    return places.map { _ in ReservationAnswer(.failed, words) }
+                }
+                trace.disks[index].borrowed = Data(bytes)
             }
             try await traces.write(trace)
             return places.map { _ in ReservationAnswer() }
