@@ -109,6 +109,7 @@ public actor NodeService {
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
                 group.addTask { await self.reservationTraces.keepClean() }
+                group.addTask { await self.cleanUpAfterValidations() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
                 group.addTask { await self.keepReconciled() }

@@ -66,6 +66,11 @@ extension NodeService: ValidationOperations {
         return try await probe(request.request)
     }
 
+    /// What a service that was killed left on disks and shares.
+    nonisolated func cleanUpAfterValidations() async {
+        await ProbeTraces(stateFolder: configuration.directories.state).cleanUp(storage, logger)
+    }
+
     // MARK: What is asked for
 
     private func unknown(_ id: UUID) -> APIError {
@@ -96,7 +101,8 @@ extension NodeService: ValidationOperations {
             throw error(.invalid, "\"\(share)\" is no mount point: write its path from the root.")
         }
         return ValidationOrder(
-            selection: selection, unavailable: unavailable, disks: request.disks, shares: request.shares, cluster: clusterName,
+            selection: selection, unavailable: unavailable, disks: request.disks,
+            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: clusterName,
             hasWitness: false, requestedBy: "")
     }
 

@@ -30,7 +30,8 @@ struct InventoryCollector: Sendable {
         var reader = FactReader()
         inventory.hardware = HardwareCollector.collect(&reader)
         inventory.software = SoftwareCollector.collect(&reader, tools, context.host)
-        inventory.network = NetworkCollector.collect(&reader, tools, context.addresses)
+        inventory.network = NetworkCollector.collect(
+            &reader, tools, context.addresses, portal: context.configuration.san?.portal)
         inventory.storage = StorageCollector.collect(&reader, context, disks, shares: shares)
         inventory.system = SystemCollector.collect(&reader, tools, context)
         inventory.hypervisor = HypervisorCollector.collect(&reader, context.host)
@@ -85,7 +86,7 @@ struct ToolAnswers: Sendable {
         async let units = answer(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState"] + unitNames)
         async let timedate = answer(["timedatectl", "show"])
         async let chrony = answer(["chronyc", "-c", "tracking"])
-        async let ruleset = answer(["nft", "list", "ruleset"])
+        async let ruleset = answer(["nft", "-json", "list", "ruleset"])
         async let corosync = answer(["corosync", "-v"])
         return await Self(
             addresses: addresses, vlans: vlans, packages: packages, units: units, timedate: timedate, chrony: chrony, ruleset: ruleset,

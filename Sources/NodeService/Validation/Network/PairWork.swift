@@ -4,8 +4,8 @@ import Validation
 
 /// The packets that steps between two nodes send, on every network that both have.
 struct PairWork: Sendable {
-    private let nodes: [NodeName]
-    private let context: StepContext
+    let nodes: [NodeName]
+    let context: StepContext
 
     init(_ step: ValidationStep, _ context: StepContext) {
         if case .pair(let one, let other) = step.target { nodes = [one, other] } else { nodes = [] }
@@ -64,7 +64,7 @@ struct PairWork: Sendable {
         return values
     }
 
-    private func ways(_ roles: [String]) throws -> [Way] {
+    func ways(_ roles: [String]) throws -> [Way] {
         guard nodes.count == 2, let one = context.inventory(of: nodes[0]), let other = context.inventory(of: nodes[1]) else { return [] }
         var ways: [Way] = []
         for role in roles {

@@ -12,6 +12,8 @@ struct ValidationOrder: Sendable {
     /// Chosen tests that this version cannot carry out.
     var unavailable: [ValidationTestID]
     var disks: [DiskID]
+    /// Besides those named: every shared disk that carries nothing.
+    var allEmptyDisks: Bool
     var shares: [String]
     var cluster: ClusterName?
     var hasWitness: Bool
@@ -73,7 +75,7 @@ struct ValidationRunner: Sendable {
             id: order.id, apusVersion: ApusVersion.current, began: WallTime(milliseconds: Int64(began.wall.timeIntervalSince1970 * 1_000)),
             milliseconds: Self.milliseconds(since: began.clock), subject: facts.subject, nodes: nodes(facts), disks: facts.sharedDisks,
             options: ValidationOptions(
-                selection: order.selection.terms, skipped: order.selection.skipped, disks: order.disks, requestedBy: order.requestedBy),
+                selection: order.selection.terms, skipped: order.selection.skipped, disks: facts.subject.testableDisks, requestedBy: order.requestedBy),
             results: ledger.results)
         let verdict = RunVerdict(run)
         status.verdict = verdict.verdict
@@ -117,9 +119,10 @@ struct ValidationRunner: Sendable {
             }
         }
         let subject = ValidationSubject(
-            nodes: targets.map(\.node), shares: order.shares, cluster: order.cluster, hasWitness: order.hasWitness)
+            nodes: targets.map(\.node), shares: order.shares, cluster: order.cluster, hasWitness: order.hasWitness,
+            namedDisks: order.disks)
         var facts = CollectedFacts(subject: subject, inventories: inventories, silent: silent)
-        facts.subject.testableDisks = facts.testableDisks(named: order.disks)
+        facts.subject.testableDisks = facts.testableDisks(named: order.disks, allEmpty: order.allEmptyDisks)
         return facts
     }
 
