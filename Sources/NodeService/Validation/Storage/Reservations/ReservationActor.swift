@@ -55,17 +55,19 @@ struct ReservationActor: Sendable {
         case .read: _ = try await place.read(ReservationPlace.quietBlock)
         case .adopt: try await adopt(place)
         case .expel(let keys): try await expel(try keys.map(checked), place)
-        case .beat(let milliseconds, let interval):
-            return await beat(.milliseconds(milliseconds), .milliseconds(max(1, interval)), place)
-        case .watch(let owner, let milliseconds): return try await watch(ReservationKey(owner), .milliseconds(milliseconds), place)
-        case .challenge(let owner, let milliseconds): return try await challenge(try checked(owner), .milliseconds(milliseconds), place)
-        case .stream(let milliseconds): return try await stream(.milliseconds(milliseconds), place)
+        case .beat(let milliseconds, let interval): return await beat(Self.time(milliseconds), Self.time(max(1, interval)), place)
+        case .watch(let owner, let milliseconds): return try await watch(ReservationKey(owner), Self.time(milliseconds), place)
+        case .challenge(let owner, let milliseconds): return try await challenge(try checked(owner), Self.time(milliseconds), place)
+        case .stream(let milliseconds): return try await stream(Self.time(milliseconds), place)
         case .fenceAndWatch(let victim, let milliseconds):
-            return try await fenceAndWatch(try checked(victim), .milliseconds(milliseconds), place)
+            return try await fenceAndWatch(try checked(victim), Self.time(milliseconds), place)
         case .drop, .login, .borrow: throw ProbeProblem("The seat itself does this.")
         }
         return ReservationAnswer()
     }
+
+    /// Whoever asks for more is not one of ours.
+    private static func time(_ milliseconds: Int) -> Duration { .milliseconds(min(max(milliseconds, 0), 30_000)) }
 
     /// Nothing of others is ever removed, whoever asks.
     private func checked(_ key: DiskKey) throws -> ReservationKey {

@@ -23,7 +23,9 @@ enum ReservationCleaner {
         let place = try await ReservationPlace.attach(lun, as: disk.id, over: session, scratch: disk.scratch)
         let own = ReservationKey(trace.key)
         if let borrowed = disk.borrowed { try await restore(borrowed, place, trace) }
-        guard try await place.look().keys.keys.contains(own) else { return }
+        do {
+            guard try await place.look().keys.keys.contains(own) else { return }
+        } catch let error as ReservationError where error.isUnknownCommand { return }
         try await place.register(own)
         // What an earlier session of the seat left bears the same key (tgt keeps it until somebody preempts it).
         if try await place.look().keys.keys.count(where: { $0 == own }) > 1 {
@@ -64,8 +66,21 @@ enum ScratchStamp {
         return bytes + [UInt8](repeating: 0, count: byteCount - bytes.count)
     }
 
+    /// Whether any of the blocks bears the mark of any run.
+    static func areMarked(_ bytes: [UInt8]) -> Bool {
+        stride(from: 0, to: bytes.count, by: byteCount).contains { bytes[$0...].starts(with: magic) }
+    }
+
     static func isMarked(_ bytes: [UInt8], by run: UUID) -> Bool {
         bytes.starts(with: magic + withUnsafeBytes(of: run.uuid) { Array($0) })
+    }
+}
+
+extension ReservationError {
+    /// The device has no persistent reservations, so that nothing can be registered there.
+    var isUnknownCommand: Bool {
+        guard case .refused(_, _, .checkCondition, let sense?) = self else { return false }
+        return sense.key == .illegalRequest
     }
 }
 

@@ -51,6 +51,9 @@ struct ReservationPlace: Sendable {
     ) async throws -> ReservationPlace {
         var disk = try await heedless { try await SharedDisk.attach(lun, of: session, within: .seconds(3)) }
         guard disk.id == id else { throw ProbeProblem("\(lun) was \(id) and now is \(disk.id).") }
+        guard scratch <= disk.byteCount, disk.byteCount - scratch >= ScratchPlace.byteCount else {
+            throw ProbeProblem("Byte \(scratch) lies outside of \(id), or near its end.")
+        }
         disk.commandLimit = .seconds(4)
         return ReservationPlace(disk: disk, over: session, scratch: scratch)
     }

@@ -20,6 +20,8 @@ actor ReservationSeat {
     private var places: [ReservationPlace]
     private var running: Task<[ReservationAnswer], any Error>?
     private var hasLeft = false
+    private var heldAs: UUID?
+    private var idleWatch: Task<Void, Never>?
     private var lastUsed = ContinuousClock.now
 
     /// Longer than the longest pause between two questions of a step.
@@ -79,35 +81,37 @@ actor ReservationSeat {
     }
 
     private static func place(_ id: DiskID, _ context: ProbeContext, _ session: ISCSISession) async throws -> ReservationPlace {
-        let disk = try await ScratchPlace.disk(id, context)
-        return try await ReservationPlace.attach(disk.lun, as: id, over: session, scratch: ScratchPlace.byteOffset)
+        let lun = try await context.storage.knownDisk(id).lun
+        let place = try await ReservationPlace.attach(lun, as: id, over: session, scratch: ScratchPlace.byteOffset)
+        try await ScratchPlace.check(place.disk)
+        return place
     }
 
     private static func ground(_ place: ReservationPlace, _ id: DiskID) async throws -> ReservationSeatQuestion.Ground {
         do {
             let found = try await place.look()
             return .init(disk: id, keys: found.keys.keys.map { DiskKey($0) }.sorted(), holder: found.holder.map { DiskKey($0) })
-        } catch let error as ReservationError {
-            guard case .refused(_, let command, .checkCondition, let sense?) = error, sense.key == .illegalRequest else { throw error }
+        } catch let error as ReservationError where error.isUnknownCommand {
+            guard case .refused(_, let command, _, let sense?) = error else { throw error }
             return .init(disk: id, refusal: "\(command) was refused: \(sense).")
         }
     }
 
     /// Leaves by itself when nobody asks any more: the asking node has died, or hangs.
     private func watch(_ held: UUID, _ resources: ProbeResources) {
-        Task { [weak self] in
+        heldAs = held
+        idleWatch = Task { [weak self] in
             while let idle = await self?.idle {
                 guard idle < Self.patience else {
                     // What it could not take back it has handed over to the traces.
                     _ = try? await resources.giveBack(held)
                     return
                 }
+                // Ends early only when it is cancelled because the seat is left, and then there is no idle time any more.
                 try? await Task.sleep(for: Self.patience - idle + .milliseconds(10))
             }
         }
-        heldAs = held
     }
-    private var heldAs: UUID?
 
     /// Since when nothing was asked; nil once it has left.
     private var idle: Duration? { hasLeft ? nil : running == nil ? ContinuousClock.now - lastUsed : .zero }
@@ -119,6 +123,7 @@ actor ReservationSeat {
     private func leave() async throws {
         guard !hasLeft else { return }
         hasLeft = true
+        idleWatch?.cancel()
         _ = Self.seats.withLock { $0.removeValue(forKey: id) }
         running?.cancel()
         _ = try? await running?.value
@@ -173,9 +178,16 @@ actor ReservationSeat {
             }
             return places.map { _ in ReservationAnswer() }
         case .borrow:
-            for (index, place) in places.enumerated() {
+            for (index, place) in places.enumerated() where trace.disks[index].borrowed == nil {
                 let count = ReservationPlace.borrowedCount * ScratchStamp.byteCount
-                trace.disks[index].borrowed = Data(try await place.disk.read(byteOffset: place.scratch, count: count))
+                let bytes = try await place.disk.read(byteOffset: place.scratch, count: count)
+                // What was there before them only its writer knows, who will restore it: to put these back would undo that.
+                guard !ScratchStamp.areMarked(bytes) else {
+                    let words =
+                        "The scratch area still holds what a node has written that hangs or was killed. It is restored when that node is back."
+                    return places.map { _ in ReservationAnswer(.failed, words) }
+                }
+                trace.disks[index].borrowed = Data(bytes)
             }
             try await traces.write(trace)
             return places.map { _ in ReservationAnswer() }

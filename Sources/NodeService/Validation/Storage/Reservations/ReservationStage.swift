@@ -42,14 +42,19 @@ struct ReservationStage: Sendable {
         _ step: ValidationStep, _ context: StepContext, seatsPerNode: Int = 1,
         _ work: @Sendable (ReservationStage) async throws -> TestOutcome
     ) async throws -> TestOutcome {
-        let disks: [DiskID]
+        guard context.subject.nodes.count > 1 else { return .notApplicable(ValidationNeed.twoNodes.missing) }
         switch step.target {
-        case .disk(let disk): disks = [disk]
-        case .whole: disks = context.subject.testableDisks
+        case .disk(let disk): return try await with([disk], context, seatsPerNode, work)
+        case .whole: return try await with(context.subject.testableDisks, context, seatsPerNode, work)
         case .node, .pair, .share: return TestOutcome()
         }
+    }
+
+    private static func with(
+        _ disks: [DiskID], _ context: StepContext, _ seatsPerNode: Int, _ work: @Sendable (ReservationStage) async throws -> TestOutcome
+    ) async throws -> TestOutcome {
         let nodes = context.subject.nodes.filter { context.facts.silent[$0] == nil }
-        // Their silence is told already, and one node has nobody to contend with.
+        // The silence of the others is told already.
         guard nodes.count > 1 else { return TestOutcome() }
         let book = try await context.shared.once("reservations") { ReservationBook() }
         var wanted: [ReservationParty] = []
@@ -63,14 +68,20 @@ struct ReservationStage: Sendable {
         let stage = ReservationStage(
             disks: disks, parties: wanted.filter { $0.number == 0 }, seconds: wanted.filter { $0.number > 0 }, seats: taken.seats,
             context: context, book: book)
+        let obstacles = GroundJudge.obstacles(taken.grounds, run: context.run)
         let result: Result<TestOutcome, any Error>
         do {
             if let failure = taken.failure { throw failure }
-            result = .success(try await stage.onGoodGround(taken.grounds, work))
+            result = .success(obstacles.isEmpty ? try await stage.onCleanGround(taken.grounds, work) : TestOutcome())
         } catch { result = .failure(error) }
         // What was cancelled is cleaned up all the same.
         let left = await Task { await stage.leave(wanted) }.value
-        return left + (try result.get())
+        var outcome = left + (try result.get())
+        guard !obstacles.isEmpty else { return outcome }
+        for obstacle in obstacles { outcome = outcome + GroundJudge.outcome(obstacle, isFirst: await book.tell(obstacle)) }
+        // A test of several disks goes on with those that are left.
+        let rest = disks.filter { disk in !obstacles.contains { $0.disk == disk } }
+        return rest.count > 1 ? outcome + (try await with(rest, context, seatsPerNode, work)) : outcome
     }
 
     // MARK: Seats
@@ -111,19 +122,15 @@ struct ReservationStage: Sendable {
         }
     }
 
-    private func onGoodGround(
+    private func onCleanGround(
         _ grounds: [ReservationSeatQuestion.Ground], _ work: (ReservationStage) async throws -> TestOutcome
     ) async throws -> TestOutcome {
-        let obstacles = GroundJudge.obstacles(grounds, run: context.run)
-        guard obstacles.isEmpty else {
-            var outcome = TestOutcome()
-            for obstacle in obstacles { outcome = outcome + GroundJudge.outcome(obstacle, isFirst: await book.tell(obstacle)) }
-            return outcome
-        }
         // Left by a seat of this run whose node was late; the disk is this step's alone now.
         let old = Set(grounds.flatMap(\.keys)).sorted()
-        if !old.isEmpty, let first = parties.first { _ = try await act(.expel(keys: old), by: first) }
-        if !old.isEmpty, let first = parties.first { _ = try await act(.unregister, by: first) }
+        if !old.isEmpty, let first = parties.first {
+            _ = try await act(.expel(keys: old), by: first)
+            _ = try await act(.unregister, by: first)
+        }
         return try await work(self)
     }
 
@@ -145,27 +152,36 @@ struct ReservationStage: Sendable {
                 await book.note(party.node, isLate: true)
             }
         }
-        guard !absent.isEmpty else { return TestOutcome() }
-        await expel(absent)
-        return TestOutcome()
+        guard !absent.isEmpty, await !expel(absent) else { return TestOutcome() }
+        let keys = absent.map { "\($0.key) of \($0.name)" }.joined(separator: ", ")
+        return TestOutcome(
+            disks.map { disk in
+                ValidationFinding(
+                    .warning, .disk(disk), reason: "These keys may be left on the disk: \(keys).",
+                    cure: "Start apusd on these nodes: it removes what it left as soon as it reaches the disk.")
+            })
     }
 
     /// Another node removes the keys of those that did not leave. They clean up themselves too, when they can again.
-    private func expel(_ absent: [ReservationParty]) async {
+    ///
+    /// - Returns: Whether nothing of them is left.
+    private func expel(_ absent: [ReservationParty]) async -> Bool {
         for helper in parties where !absent.contains(where: { $0.node == helper.node }) {
             let key = DiskKey(run: context.run, node: parties.count + 1, number: await book.nextKey())
             do throws(ProbeFailure) {
                 let seat = try await context.ask(ReservationSeatQuestion(disks: disks, key: key), of: helper.node, within: Self.seatLimit)
                     .seat
-                _ = try await context.ask(
+                let expelled = try await context.ask(
                     ReservationActQuestion(seat: seat, act: .expel(keys: absent.map(\.key))), of: helper.node, within: Self.actLimit)
+                guard expelled.answers.allSatisfy({ $0.result == .done }) else { continue }
                 _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: helper.node, within: Self.leaveLimit)
-                return
+                return true
             } catch {
                 // The next node may be able to; and those that are absent clean up by themselves.
                 continue
             }
         }
+        return false
     }
 
     // MARK: Acts

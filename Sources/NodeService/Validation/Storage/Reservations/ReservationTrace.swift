@@ -77,11 +77,14 @@ actor ReservationTraces {
 
     /// Cleans up whatever was left until cancelled; a SAN that cannot be reached is asked again.
     func keepClean() async {
+        var pause = Duration.seconds(1)
         while !Task.isCancelled {
             for trace in left { await clean(trace) }
             if left.isEmpty { complained = false }
+            // A disk may be gone for good, and then there is no hurry.
+            pause = left.isEmpty ? .seconds(1) : min(pause * 2, .seconds(10))
             // Ends early only when cancelled, and then the loop does.
-            try? await Task.sleep(for: .seconds(1))
+            try? await Task.sleep(for: pause)
         }
     }
 

@@ -92,11 +92,14 @@ enum ReservationWorks {
     static func fencedWrites(_ stage: ReservationStage) async throws -> TestOutcome {
         guard let disk = stage.disks.first else { return TestOutcome() }
         var all: [FencedWritesEvidence] = []
+        // All of them before anybody writes.
+        let borrowed = try await stage.perform(ReservationScript([stage.parties.map { .init($0, .borrow) }]))
+        guard borrowed.allSatisfy(\.isAsExpected) else { return ScriptJudge.judge(borrowed, on: stage.disks, .reserve) }
         for (index, writer) in stage.parties.enumerated().prefix(mostDirections) {
             let fencer = stage.parties[(index + 1) % stage.parties.count]
             let prepared = try await stage.perform(
                 ReservationScript([
-                    [.init(writer, .register), .init(fencer, .register)], [.init(fencer, .borrow)], [.init(writer, .reserve)],
+                    [.init(writer, .register), .init(fencer, .register)], [.init(writer, .reserve)],
                 ]))
             guard prepared.allSatisfy(\.isAsExpected) else { return ScriptJudge.judge(prepared, on: stage.disks, .reserve) }
             let answers = try await stage.together([writer, fencer]) { party in
