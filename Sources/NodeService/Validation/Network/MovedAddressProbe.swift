@@ -5,7 +5,8 @@ import Validation
 
 /// Plays a guest's address that moves: announces it here and there, and counts what the network brings to it.
 enum MovedAddressProbe {
-    private static let lifetime = Duration.seconds(30)
+    /// Longer than the step that uses one.
+    private static let lifetime = Duration.seconds(20)
     private static let watchers = Mutex<[UUID: Watcher]>([:])
     /// Networks that nobody has: documentation (RFC 5737), and tests of network devices (RFC 2544). No station takes them for its own.
     private static let announced: [UInt8] = [192, 0, 2, 1]

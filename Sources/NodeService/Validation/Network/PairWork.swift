@@ -86,7 +86,7 @@ struct PairWork: Sendable {
     }
 
     /// Packets as large as the sender's adapter claims to take.
-    func largest() async throws -> [(evidence: EchoEvidence, mtu: Int)] {
+    func largest() async throws -> [EchoJudges.PacketSizeEvidence] {
         try await both(Self.all) { way in
             guard let adapter = way.from.network.adapters.first(where: { $0.name == way.role.adapter }), let mtu = adapter.mtu else {
                 throw ProbeProblem("\(way.from.node) does not tell the MTU of its adapter on the \(way.network).")
@@ -94,7 +94,10 @@ struct PairWork: Sendable {
             // IPv4 and UDP take 28 bytes, IPv6 and UDP 48; more than a datagram holds is not asked for.
             let headers = way.role.address.contains(":") ? 48 : 28
             let size = min(max(mtu, 576), 9_216)
-            return (try await way.datagrams(3, payloadBytes: size - headers, isWhole: true), size)
+            let receiver = way.target.adapter ?? "the adapter"
+            return .init(
+                try await way.datagrams(3, payloadBytes: size - headers, isWhole: true), mtu: size, receiver: receiver,
+                receiverMTU: way.to.network.adapters.first { $0.name == receiver }?.mtu)
         }
     }
 }
