@@ -9,8 +9,10 @@ extension ValidationLab {
     struct NetworkFaults {
         private static let (n1, n2) = (ValidationStage.n1, ValidationStage.n2)
         /// Those of the category that load the network neither long nor so that a busy machine changes their result.
-        private static let quiet = ["networks", "same-subnet", "link-speed", "bridges", "duplicate-addresses", "names", "udp", "tcp", "firewall", "mtu"]
-            .map { "network/" + $0 }
+        private static let quiet = [
+            "networks", "same-subnet", "link-speed", "bridges", "duplicate-addresses", "names", "udp", "tcp", "firewall", "mtu",
+        ]
+        .map { "network/" + $0 }
 
         /// - Returns: The run, after making sure that of the quiet tests only these failed.
         @discardableResult

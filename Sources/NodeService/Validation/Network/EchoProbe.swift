@@ -220,7 +220,8 @@ enum EchoProbe {
             isDone = true
             timeout?.cancel()
             timeout = nil
-            done.succeed(evidence)
+            // What cannot be sent closes the channel while it is written, before the write tells why; that comes next.
+            done.futureResult.eventLoop.execute { self.done.succeed(self.evidence) }
         }
     }
 }

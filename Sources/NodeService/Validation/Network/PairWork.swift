@@ -21,8 +21,8 @@ struct PairWork: Sendable {
         let context: StepContext
 
         var network: String { "\(role.role) network \(target.subnet ?? target.address)" }
-        /// Those of Corosync where they are free; beside a Corosync that runs, any other.
-        var corosyncPorts: [Int] { context.subject.cluster == nil ? [5_405, 0] : [0] }
+        /// That of Corosync's link on this network. Beside a Corosync that runs it is taken; nil then.
+        var corosyncPort: Int? { context.subject.cluster == nil ? (role.role == "cluster2" ? 5_406 : 5_405) : nil }
 
         func datagrams(_ count: Int, ports: [Int] = [0], payloadBytes: Int = 64, isWhole: Bool = false) async throws -> EchoEvidence {
             let listener = try await context.ask(
@@ -83,6 +83,15 @@ struct PairWork: Sendable {
     /// The packets by which loss, latency and jitter are judged: sent once, judged three times.
     func burst() async throws -> [EchoEvidence] {
         try await context.shared.once("burst \(nodes)") { try await both(Self.all) { try await $0.datagrams(200) } }
+    }
+
+    /// Datagrams to the ports of Corosync: sent once, because only one listener can have them, judged as a way and as a port.
+    func corosyncLinks() async throws -> [(way: Way, echo: EchoEvidence)] {
+        try await context.shared.once("corosync \(nodes)") {
+            try await both(["cluster", "cluster2"]) { way in
+                (way, try await way.datagrams(20, ports: [way.corosyncPort, 0].compactMap(\.self)))
+            }
+        }
     }
 
     /// Packets as large as the sender's adapter claims to take.
