@@ -105,7 +105,7 @@ struct ValidateCommand: AsyncParsableCommand {
         } else {
             Console.print(
                 ValidationText.summary(status, run, report: status.report.map { "The report is kept on \(offer.node): \($0)" }))
-            if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run) }
+            if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run, page: status.report) }
         }
         switch status.verdict {
         case .pass, .warning: return

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Validation
+import ValidationReport
 
 /// How pages are shown and answered.
 struct Prompt {
@@ -193,9 +194,38 @@ struct ValidationWizard {
     // MARK: View Report
 
     /// The last page.
-    func view(_ run: ValidationRun) {
-        guard let answer = prompt.ask("\nView the report? [y/N]"), ["y", "yes"].contains(answer.lowercased()) else { return }
-        Console.print(ValidationText.whole(run))
+    ///
+    /// - Parameters:
+    ///   - page: Where the page is on the node that carried the validation out.
+    ///   - open: Opens a page in the browser, or says where it is.
+    func view(_ run: ValidationRun, page: String?, open: (String) throws -> Void = Browser.show) {
+        title("View Report")
+        while let answer = prompt.ask("p opens the page, t shows the text here, Enter ends:")?.lowercased() {
+            switch answer {
+            case "p", "page", "y", "yes":
+                do { try open(try Self.localPage(of: run, page)) } catch { prompt.say(Self.sentence(of: error)) }
+            case "t", "text": Console.print(ValidationText.whole(run))
+            default: return
+            }
+        }
+    }
+
+    /// The page itself where the node's files are this host's, else a copy, which says the same.
+    static func localPage(
+        of run: ValidationRun, _ page: String?, in folder: String = FileManager.default.temporaryDirectory.path
+    ) throws -> String {
+        if let page, FileManager.default.isReadableFile(atPath: page) { return page }
+        // Only its owner may read it, and nobody may have put a link in its place: the name is that of a folder made here and now.
+        let own = folder + "/apus-report-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(
+            atPath: own, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        let path = own + "/validation-\(run.id.uuidString.lowercased().prefix(8)).html"
+        try Data(HTMLReport.text(of: run).utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    private static func sentence(of error: any Error) -> String {
+        (error as? CommandFailure)?.message ?? "The page cannot be shown: \(error.localizedDescription)"
     }
 }
 
