@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import Glibc
 import Synchronization
 import Validation
 
