@@ -158,8 +158,7 @@ enum ShareProbes {
             }
         }
         try await BlockingWork.run("Making a folder on \(share)", within: limit) {
-            var about = stat()
-            guard stat(share, &about) == 0 else { throw ProbeProblem("There is no \(share) on \(context.node).") }
+            guard access(share, F_OK) == 0 else { throw ProbeProblem("There is no \(share) on \(context.node).") }
             guard mkdir(path.folder, 0o700) == 0 || errno == EEXIST else {
                 throw ProbeProblem("\(context.node) cannot write to \(share): \(String(cString: strerror(errno))).")
             }
