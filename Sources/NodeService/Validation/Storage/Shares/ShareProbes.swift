@@ -15,7 +15,7 @@ struct ShareTrace: Codable, Hashable, Sendable {
     /// The folder is the run's own; other nodes remove it at the same time.
     func removeFolder() async throws {
         let folder = folder
-        try await BlockingCall.run("Removing \(folder)", within: .seconds(5)) {
+        try await BlockingWork.run("Removing \(folder)", within: .seconds(5)) {
             for attempt in 1...3 {
                 do { return try FileManager.default.removeItem(atPath: folder) } catch {
                     if access(folder, F_OK) != 0, errno == ENOENT { return }
@@ -37,7 +37,7 @@ enum ShareProbes {
         let path = try await prepare(question.file, context)
         let text = [UInt8](question.text.utf8.prefix(4_096))
         let syncs = min(max(question.syncs, 0), 1_000)
-        return try await BlockingCall.run("Writing \(path)", within: limit) {
+        return try await BlockingWork.run("Writing \(path)", within: limit) {
             let file = try File(path, O_WRONLY | O_CREAT | O_TRUNC)
             try file.write(text)
             var times: [Double] = []
@@ -54,14 +54,14 @@ enum ShareProbes {
 
     static func read(_ question: ShareReadQuestion, _ context: ProbeContext) async throws -> ShareReadQuestion.Evidence {
         let path = try path(question.file, context)
-        return try await BlockingCall.run("Reading \(path)", within: limit) {
+        return try await BlockingWork.run("Reading \(path)", within: limit) {
             .init(text: try File.contents(path).map { String(decoding: $0, as: UTF8.self) })
         }
     }
 
     static func lock(_ question: ShareLockQuestion, _ context: ProbeContext) async throws -> ShareLockQuestion.Evidence {
         let path = try await prepare(question.file, context)
-        let held = try await BlockingCall.run("Locking \(path)", within: limit, abandoned: { (file: File?) in file?.abandon() }) { () -> File? in
+        let held = try await BlockingWork.run("Locking \(path)", within: limit, abandoned: { (file: File?) in file?.abandon() }) { () -> File? in
             let file = try File(path, O_RDWR | O_CREAT)
             var request = flock()
             request.l_type = Int16(F_WRLCK)
@@ -91,7 +91,7 @@ enum ShareProbes {
         let path = try await prepare(question.file, context)
         let run = context.run
         let milliseconds = min(max(question.milliseconds, 0), longest)
-        return try await BlockingCall.run("Replacing \(path)", within: limit) {
+        return try await BlockingWork.run("Replacing \(path)", within: limit) {
             let end = ContinuousClock.now + .milliseconds(milliseconds)
             var count = 0
             while ContinuousClock.now < end {
@@ -111,7 +111,7 @@ enum ShareProbes {
         let path = try path(question.file, context)
         let run = context.run
         let milliseconds = min(max(question.milliseconds, 0), longest)
-        return try await BlockingCall.run("Watching \(path)", within: limit) {
+        return try await BlockingWork.run("Watching \(path)", within: limit) {
             let end = ContinuousClock.now + .milliseconds(milliseconds)
             var evidence = ShareWatchQuestion.Evidence(reads: 0, seen: 0, mixed: 0, missing: 0)
             var last: UInt64?
@@ -158,9 +158,8 @@ enum ShareProbes {
                 throw error
             }
         }
-        try await BlockingCall.run("Making a folder on \(share)", within: limit) {
-            var about = stat()
-            guard stat(share, &about) == 0 else { throw ProbeProblem("There is no \(share) on \(context.node).") }
+        try await BlockingWork.run("Making a folder on \(share)", within: limit) {
+            guard access(share, F_OK) == 0 else { throw ProbeProblem("There is no \(share) on \(context.node).") }
             guard mkdir(path.folder, 0o700) == 0 || errno == EEXIST else {
                 throw ProbeProblem("\(context.node) cannot write to \(share): \(String(cString: strerror(errno))).")
             }
