@@ -190,7 +190,8 @@ let package = Package(
         .testTarget(
             name: "NodeServerTests",
             dependencies: [
-                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", "Validation", argumentParser, logging,
+                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", "Validation", argumentParser, lifecycle,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,6 +1,9 @@
 /// An ARP packet for IPv4 over Ethernet, with its frame (RFC 826).
 public struct ARPPacket: Hashable, Sendable {
-    public enum Operation: UInt16, Sendable { case request = 1, reply = 2 }
+    public enum Operation: UInt16, Sendable {
+        case request = 1
+        case reply = 2
+    }
     public static let broadcast: [UInt8] = Array(repeating: 0xFF, count: 6)
 
     /// Ethernet addresses have six bytes, IPv4 addresses four.

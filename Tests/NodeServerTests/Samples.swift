@@ -138,7 +138,8 @@ enum Samples {
     static let probeReply = ProbeReply(evidence: .object(["node": "n1"]))
     private static let validations: [any Described] = [
         validationOffer, validation, validationRun, probeRequest, probeReply,
-        StartValidationRequest(nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], shares: ["/mnt"]),
+        StartValidationRequest(
+            nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], allEmptyDisks: true, shares: ["/mnt"]),
         FreeProbeRequest(secret: Data([7]), request: probeRequest),
     ]
     static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)

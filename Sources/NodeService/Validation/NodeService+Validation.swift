@@ -101,9 +101,9 @@ extension NodeService: ValidationOperations {
             throw error(.invalid, "\"\(share)\" is no mount point: write its path from the root.")
         }
         return ValidationOrder(
-            selection: selection, unavailable: unavailable, disks: request.disks,
-            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: clusterName,
-            hasWitness: false, requestedBy: "")
+            terms: chosen.terms, selection: selection, unavailable: unavailable, disks: request.disks,
+            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: clusterName, hasWitness: false,
+            requestedBy: requester)
     }
 
     private func targets(_ request: StartValidationRequest) throws(APIError) -> [ValidationTarget] {

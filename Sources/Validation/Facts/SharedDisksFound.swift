@@ -72,6 +72,8 @@ extension CollectedFacts {
             return "\(node) sees several disks with the identity \(disk.disk.id)."
         }
         if let use = disk.use { return "\(disk.name) is in use: \(use)." }
+        let blind = answers.map(\.node).filter { node in !disk.views.contains { $0.node == node && $0.facts.content != nil } }
+        guard blind.isEmpty else { return "\(NodeList.text(blind)) could not read what \(disk.name) carries." }
         guard disk.disk.byteCount >= ScratchArea.smallestDisk else {
             return "\(disk.name) has \(ByteText.text(disk.disk.byteCount)); disks below \(ByteText.text(ScratchArea.smallestDisk)) "
                 + "are not written to."

@@ -18,7 +18,9 @@ public enum FilterText {
         }
         return objects.compactMap(\.chain).compactMap { chain in
             // Frames that only pass through belong to machines, not to the cluster.
-            guard let hook = chain.hook, ["input", "output", "prerouting", "postrouting", "ingress", "egress"].contains(hook) else { return nil }
+            guard let hook = chain.hook, ["input", "output", "prerouting", "postrouting", "ingress", "egress"].contains(hook) else {
+                return nil
+            }
             let place = Place(family: chain.family, table: chain.table, chain: chain.name)
             return FilterChainFacts(
                 family: chain.family, table: chain.table, chain: chain.name, hook: hook, dropsByDefault: chain.policy == "drop",

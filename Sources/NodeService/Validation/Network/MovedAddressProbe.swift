@@ -5,7 +5,8 @@ import Validation
 
 /// Plays a guest's address that moves: announces it here and there, and counts what the network brings to it.
 enum MovedAddressProbe {
-    private static let lifetime = Duration.seconds(30)
+    /// Longer than the step that uses one.
+    private static let lifetime = Duration.seconds(20)
     private static let watchers = Mutex<[UUID: Watcher]>([:])
     /// Networks that nobody has: documentation (RFC 5737), and tests of network devices (RFC 2544). No station takes them for its own.
     private static let announced: [UInt8] = [192, 0, 2, 1]
@@ -13,19 +14,19 @@ enum MovedAddressProbe {
     private static let numbers = 0..<65_536
 
     static func watch(_ question: MovedAddressWatchQuestion, _ context: ProbeContext) async throws -> MovedAddressWatchQuestion.Evidence {
-        let watcher = Watcher(
-            socket: try ARPSocket(interface: question.bridge, hearsEverything: true), address: try address(question.hardwareAddress))
+        let socket = try ARPSocket(interface: question.bridge, hearsEverything: true)
+        let watcher = Watcher(address: try address(question.hardwareAddress))
         let id = try await context.held.hold(
             for: context.run, lifetime: lifetime, "stopped watching \(question.bridge) for a moved address"
         ) {
             watcher.stop()
         }
-        // Whoever gives it back without a tally leaves an entry without a socket; those end with it.
+        // What is given back without a tally leaves its entry until the next one comes.
         watchers.withLock { watchers in
             watchers = watchers.filter { !$0.value.isStopped }
             watchers[id] = watcher
         }
-        watcher.start()
+        watcher.start(on: socket)
         return .init(watcher: id)
     }
 
@@ -73,15 +74,11 @@ enum MovedAddressProbe {
             var seen = MovedAddressTallyQuestion.Evidence(announcements: [], frames: [])
             var problem: String?
         }
-        private let socket: ARPSocket
         private let address: [UInt8]
         private let state = Mutex(State())
         private let flag = CancellationFlag()
 
-        init(socket: ARPSocket, address: [UInt8]) {
-            self.socket = socket
-            self.address = address
-        }
+        init(address: [UInt8]) { self.address = address }
 
         var seen: MovedAddressTallyQuestion.Evidence {
             let seen = state.withLock { $0.seen }
@@ -91,13 +88,14 @@ enum MovedAddressProbe {
         var isStopped: Bool { flag.isSet }
         func stop() { flag.set() }
 
-        func start() {
-            let thread = Thread { self.listen() }
+        /// The thread alone has the socket, which is closed when it ends.
+        func start(on socket: ARPSocket) {
+            let thread = Thread { self.listen(on: socket) }
             thread.name = "moved-address"
             thread.start()
         }
 
-        private func listen() {
+        private func listen(on socket: ARPSocket) {
             while !flag.isSet {
                 do {
                     guard let packet = try socket.receive(within: 100) else { continue }
@@ -110,7 +108,9 @@ enum MovedAddressProbe {
         }
 
         private func take(_ packet: ARPPacket, into state: inout State) {
-            guard packet.target == MovedAddressProbe.announced, state.seen.announcements.count + state.seen.frames.count < 4_096 else { return }
+            guard packet.target == MovedAddressProbe.announced, state.seen.announcements.count + state.seen.frames.count < 4_096 else {
+                return
+            }
             if packet.senderHardware == address, packet.destination == ARPPacket.broadcast {
                 state.seen.announcements.append(Int(packet.targetHardware[4]) << 8 | Int(packet.targetHardware[5]))
             } else if packet.destination == address, packet.sender.starts(with: [198, 18]) {

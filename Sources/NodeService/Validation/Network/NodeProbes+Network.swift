@@ -27,9 +27,7 @@ extension StepWorks {
     /// How the steps of `network/…` tests are carried out.
     static let network: [ValidationTestID: StepWork] = [
         NetworkCatalogue.udp.id: { step, context in
-            EchoJudges.reachability(
-                .udp,
-                try await PairWork(step, context).both(["cluster", "cluster2"]) { try await $0.datagrams(20, ports: $0.corosyncPorts) })
+            EchoJudges.reachability(.udp, try await PairWork(step, context).corosyncLinks().map(\.echo))
         },
         NetworkCatalogue.tcp.id: { step, context in
             EchoJudges.reachability(.tcp, try await PairWork(step, context).both(["cluster", "migration"]) { try await $0.connections() })

@@ -27,7 +27,8 @@ extension PairWork {
         let hardware = "02:" + (0..<5).map { _ in String(UInt8.random(in: 16...255), radix: 16) }.joined(separator: ":")
         let watchers = (
             one: try await context.ask(MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: one, within: .seconds(3)),
-            other: try await context.ask(MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: other, within: .seconds(3))
+            other: try await context.ask(
+                MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: other, within: .seconds(3))
         )
         func send(_ kind: MovedAddressSendQuestion.Kind, from node: NodeName, first: Int, count: Int) async throws {
             _ = try await context.ask(

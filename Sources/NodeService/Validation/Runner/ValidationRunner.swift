@@ -7,6 +7,8 @@ import Validation
 /// What a run is to do, checked already.
 struct ValidationOrder: Sendable {
     var id = UUID()
+    /// As the operator wrote them.
+    var terms: [String]
     /// Only tests that can be carried out.
     var selection: TestSelection
     /// Chosen tests that this version cannot carry out.
@@ -75,7 +77,8 @@ struct ValidationRunner: Sendable {
             id: order.id, apusVersion: ApusVersion.current, began: WallTime(milliseconds: Int64(began.wall.timeIntervalSince1970 * 1_000)),
             milliseconds: Self.milliseconds(since: began.clock), subject: facts.subject, nodes: nodes(facts), disks: facts.sharedDisks,
             options: ValidationOptions(
-                selection: order.selection.terms, skipped: order.selection.skipped, disks: facts.subject.testableDisks, requestedBy: order.requestedBy),
+                selection: order.terms, skipped: order.selection.skipped.filter { !order.unavailable.contains($0) },
+                unavailable: order.unavailable, disks: facts.subject.testableDisks, requestedBy: order.requestedBy),
             results: ledger.results)
         let verdict = RunVerdict(run)
         status.verdict = verdict.verdict

@@ -38,7 +38,8 @@ enum AddressJudges {
             let others = facts.answers.filter { $0.role(role) != nil }.map(\.node)
             return ValidationFinding(
                 .failure, subject,
-                reason: "\(node.node) has no address on the \(word(role)); \(NodeList.text(others)) \(others.count == 1 ? "has" : "have") one.",
+                reason:
+                    "\(node.node) has no address on the \(word(role)); \(NodeList.text(others)) \(others.count == 1 ? "has" : "have") one.",
                 cure: role == "storage"
                     ? "Write the portal of the SAN into node.yaml of \(node.node) (san.portal), as on the other nodes."
                     : "Write addresses.\(role) into node.yaml of \(node.node), or take it out of that of the other nodes; restart apusd.")
@@ -107,14 +108,17 @@ enum AddressJudges {
                 let device = entry.adapter ?? "its adapter"
                 return ValidationFinding(
                     .failure, subject,
-                    reason: "\(entry.address) of \(node.node) is in \(subnet), but the \(word(role)) of \(NodeList.text(holders)) is \(common).",
+                    reason:
+                        "\(entry.address) of \(node.node) is in \(subnet), but the \(word(role)) of \(NodeList.text(holders)) is \(common).",
                     cure: isOnlyLength
                         ? "Correct the prefix length on \(node.node): ip address replace \(entry.address)/\(length) dev \(device), and take "
                             + "the one with the wrong length away; write it into the network settings too."
                         : "Give \(node.node) an address in \(common) on \(device), and write it into its node.yaml as addresses.\(role).")
             }
         }
-        if findings.isEmpty { findings = facts.answers.map { $0.unknown("network adapters") } }
+        findings += facts.answers.filter { node in !findings.contains { $0.subject.node == node.node } }.map {
+            $0.unknown("network adapters")
+        }
         let apart = findings.filter { $0.verdict == .failure }
         let networks = Set(apart.compactMap(\.subject.network)).sorted()
         return .judged(findings) { "\($0) and the others are in different subnets of the \(NodeList.text(networks))" }
@@ -156,7 +160,8 @@ enum AddressJudges {
                     .pass, .node(node.node), reason: "\(base) of \(node.node) bonds \(NodeList.text(ports.map(\.name))), all with a link.")
                 : ValidationFinding(
                     .warning, .node(node.node),
-                    reason: "\(base) of \(node.node) is a bond of which \(ports.count) \(ports.count == 1 ? "port has" : "ports have") a link.",
+                    reason:
+                        "\(base) of \(node.node) is a bond of which \(ports.count) \(ports.count == 1 ? "port has" : "ports have") a link.",
                     cure: "Check the cables and switch ports of the bond's other adapters on \(node.node).")
         }
         let migration = node.role("migration")

@@ -33,7 +33,8 @@ public enum DuplicateJudge {
             }
             return nil
         }
-        let who = known.isEmpty ? "a device with hardware address \(NodeList.text(others))" : NodeList.text(known) + " (\(NodeList.text(others)))"
+        let who =
+            known.isEmpty ? "a device with hardware address \(NodeList.text(others))" : NodeList.text(known) + " (\(NodeList.text(others)))"
         return ValidationFinding(
             .failure, subject, reason: "\(address) of \(node) is used twice: \(who) answers for it too, on the network of \(adapter).",
             cure: known.isEmpty
@@ -45,7 +46,9 @@ public enum DuplicateJudge {
     private static func cloned(_ node: NodeName, _ facts: CollectedFacts) -> [ValidationFinding] {
         guard let inventory = facts.inventories[node] else { return [] }
         return inventory.network.roles.compactMap { role -> ValidationFinding? in
-            guard let name = role.adapter, let mac = inventory.network.adapters.first(where: { $0.name == name })?.macAddress else { return nil }
+            guard let name = role.adapter, let mac = inventory.network.adapters.first(where: { $0.name == name })?.macAddress else {
+                return nil
+            }
             for other in facts.answers where other.node != node {
                 for entry in other.network.roles {
                     let twin = other.network.adapters.first { $0.name == entry.adapter && $0.macAddress == mac }
@@ -53,7 +56,8 @@ public enum DuplicateJudge {
                     return ValidationFinding(
                         .failure, .node(node, item: name),
                         reason: "\(name) of \(node) and \(twin.name) of \(other.node) have the same hardware address \(mac).",
-                        cure: "Give one of them another one: in the settings of the machine below it, or with `ip link set \(name) address`.")
+                        cure:
+                            "Give one of them another one: in the settings of the machine below it, or with `ip link set \(name) address`.")
                 }
             }
             return nil

@@ -16,7 +16,10 @@ public enum FilterJudge {
         let (from, to) = (way.from, way.to)
         let subject = FindingSubject.pair(from, to, network: way.network)
         let lost = way.ports.filter { $0.fate == .lost }
-        let filters = (sending: chains(from, ["output", "postrouting", "egress"], facts), receiving: chains(to, ["input", "prerouting", "ingress"], facts))
+        let filters = (
+            sending: chains(from, ["output", "postrouting", "egress"], facts),
+            receiving: chains(to, ["input", "prerouting", "ingress"], facts)
+        )
         guard !lost.isEmpty else {
             // An answer that is lost is the other direction's business, which has a finding of its own.
             let all = filters.sending.isEmpty && filters.receiving.isEmpty ? "" : " The filters there let them through."
@@ -26,11 +29,14 @@ public enum FilterJudge {
         var causes: [String] = []
         if let chain = filters.receiving.first { causes.append("on \(to), \(name(chain)) \(verb(chain))") }
         if let chain = filters.sending.first { causes.append("on \(from), \(name(chain)) \(verb(chain))") }
-        let cause = causes.isEmpty
+        let cause =
+            causes.isEmpty
             ? " Neither node has a filter of nftables that could do so."
             : " What could do so: \(causes.joined(separator: "; "))."
         return ValidationFinding(
-            .failure, subject, reason: "\(PortText.text(lost)) of \(to) do\(lost.count == 1 ? "es" : "") not hear \(from) on the \(way.network).\(said)\(cause)",
+            .failure, subject,
+            reason:
+                "\(PortText.text(lost)) of \(to) do\(lost.count == 1 ? "es" : "") not hear \(from) on the \(way.network).\(said)\(cause)",
             cure: cure(way, lost, filters))
     }
 
@@ -43,7 +49,8 @@ public enum FilterJudge {
     private static func name(_ chain: FilterChainFacts) -> String { "chain \(chain.chain) of table \(chain.family) \(chain.table)" }
     private static func verb(_ chain: FilterChainFacts) -> String {
         chain.dropsByDefault
-            ? "drops what no rule accepts" : "has \(chain.droppingRules) rule\(chain.droppingRules == 1 ? "" : "s") that drop\(chain.droppingRules == 1 ? "s" : "")"
+            ? "drops what no rule accepts"
+            : "has \(chain.droppingRules) rule\(chain.droppingRules == 1 ? "" : "s") that drop\(chain.droppingRules == 1 ? "s" : "")"
     }
 
     private static func cure(
@@ -51,19 +58,22 @@ public enum FilterJudge {
     ) -> String {
         let isSending = filters.receiving.isEmpty && !filters.sending.isEmpty
         guard let chain = isSending ? filters.sending.first : filters.receiving.first else {
-            return "Look for `ip rule` and `ip route` entries on \(way.from) that prohibit it, for iptables on both nodes, and for a firewall between "
+            return
+                "Look for `ip rule` and `ip route` entries on \(way.from) that prohibit it, for iptables on both nodes, and for a firewall between "
                 + "them; allow \(PortText.text(lost)) from \(way.fromAddress) to \(way.toAddress)."
         }
         let node = isSending ? way.from : way.to
         if chain.table == "firewalld" {
-            return "firewall-cmd --permanent --zone=trusted --add-source=\(way.fromAddress) on \(node), then firewall-cmd --reload; the same for each node."
+            return
+                "firewall-cmd --permanent --zone=trusted --add-source=\(way.fromAddress) on \(node), then firewall-cmd --reload; the same for each node."
         }
         let isSix = way.fromAddress.contains(":")
         let match = isSending ? "\(isSix ? "ip6" : "ip") daddr \(way.toAddress)" : "\(isSix ? "ip6" : "ip") saddr \(way.fromAddress)"
         let commands = ["udp", "tcp"].compactMap { transport -> String? in
             let ports = lost.filter { $0.transport.rawValue == transport }
             guard !ports.isEmpty else { return nil }
-            let list = transport == "tcp" && ports.contains { $0.isSample } ? PortText.all : ports.map { String($0.port) }.joined(separator: ", ")
+            let list =
+                transport == "tcp" && ports.contains { $0.isSample } ? PortText.all : ports.map { String($0.port) }.joined(separator: ", ")
             return "nft insert rule \(chain.family) \(chain.table) \(chain.chain) \(match) \(transport) dport { \(list) } accept"
         }
         return "On \(node): \(commands.joined(separator: "; ")); and write it into /etc/nftables.conf."

@@ -117,7 +117,8 @@ enum LinkJudges {
         func differs(_ what: String, _ value: (BridgeFacts) -> String) -> ValidationFinding? {
             guard let other = peers.first(where: { value($0.bridge) != value(own) }) else { return nil }
             return ValidationFinding(
-                .warning, subject, reason: "\(name) of \(node.node) has \(what) \(value(own)), that of \(other.node) has \(value(other.bridge)).",
+                .warning, subject,
+                reason: "\(name) of \(node.node) has \(what) \(value(own)), that of \(other.node) has \(value(other.bridge)).",
                 cure: "Give \(name) the same \(what) on both nodes.")
         }
         if own.ports.isEmpty, let other = peers.first(where: { !$0.bridge.ports.isEmpty }) {
@@ -143,9 +144,10 @@ enum LinkJudges {
     /// Bridges that other software keeps for itself, alike on no two nodes: of Docker, Podman, LXC, libvirt's own network and Kubernetes.
     static func isPrivate(_ name: String) -> Bool {
         let isDockers = name.hasPrefix("br-") && name.count == 15 && name.dropFirst(3).allSatisfy(\.isHexDigit)
-        return isDockers || ["docker", "podman", "lxcbr", "lxdbr", "virbr", "cni"].contains { prefix in
-            name.hasPrefix(prefix) && name.dropFirst(prefix.count).allSatisfy(\.isNumber)
-        }
+        return isDockers
+            || ["docker", "podman", "lxcbr", "lxdbr", "virbr", "cni"].contains { prefix in
+                name.hasPrefix(prefix) && name.dropFirst(prefix.count).allSatisfy(\.isNumber)
+            }
     }
 
     /// `1, 10 to 20`.
@@ -158,7 +160,8 @@ enum LinkJudges {
                 ranges.append((number, number))
             }
         }
-        return ranges.isEmpty ? "none" : ranges.map { $0.first == $0.last ? "\($0.first)" : "\($0.first) to \($0.last)" }.joined(separator: ", ")
+        return ranges.isEmpty
+            ? "none" : ranges.map { $0.first == $0.last ? "\($0.first)" : "\($0.first) to \($0.last)" }.joined(separator: ", ")
     }
 
     private static func table(_ nodes: [(node: NodeInventory, bridges: [BridgeFacts])]) -> [FactTable] {

@@ -41,17 +41,23 @@ public enum MovedAddressJudge {
         guard move.wasHeard else {
             return ValidationFinding(
                 .failure, subject,
-                reason: "An address was announced on \(move.bridge) of \(move.to), and \(move.from) did not hear of it: gratuitous ARP from a "
+                reason:
+                    "An address was announced on \(move.bridge) of \(move.to), and \(move.from) did not hear of it: gratuitous ARP from a "
                     + "hardware address that is not the adapter's own is dropped on the way.",
-                cure: "Check that \(move.bridge) of both nodes leads to the same network, and that the switch ports allow several hardware addresses "
-                    + "(port security) and gratuitous ARP (dynamic ARP inspection). On a virtual host below: allow forged transmits and MAC changes.")
+                cure:
+                    "Check that \(move.bridge) of both nodes leads to the same network, and that the switch ports allow several hardware addresses "
+                    + "(port security) and gratuitous ARP (dynamic ARP inspection). On a virtual host below: allow forged transmits and MAC changes."
+            )
         }
         guard let first = move.arrived.min(), first >= 0, first < move.sent else {
             return ValidationFinding(
                 .failure, subject,
-                reason: "After an address had moved from \(move.from) to \(move.to) and was announced there, none of \(move.sent) frames from "
+                reason:
+                    "After an address had moved from \(move.from) to \(move.to) and was announced there, none of \(move.sent) frames from "
                     + "\(move.from) reached it: the switch still sends them to where it was.",
-                cure: "Let the switch learn addresses on the port of \(move.to) (no static entries, no sticky or locked port, no limit of one address).")
+                cure:
+                    "Let the switch learn addresses on the port of \(move.to) (no static entries, no sticky or locked port, no limit of one address)."
+            )
         }
         let delay = first * MovedAddressSendQuestion.interval
         let figures = [Figure("Found again after", Double(delay), .milliseconds)]
@@ -59,7 +65,8 @@ public enum MovedAddressJudge {
             return ValidationFinding(
                 .warning, subject,
                 reason: "After an address had moved from \(move.from) to \(move.to), frames reached it only after \(delay) ms.",
-                cure: "Look for port security, spanning tree or a loop protection on the switch ports that delays the learning of an address.",
+                cure:
+                    "Look for port security, spanning tree or a loop protection on the switch ports that delays the learning of an address.",
                 figures: figures)
         }
         return ValidationFinding(

@@ -24,7 +24,8 @@ enum KernelJudges {
                 findings.append(
                     ValidationFinding(
                         locked < 64 << 10 ? .failure : .warning, .node(node.node, item: "locked memory"),
-                        reason: "Machines on \(node.node) may lock \(ByteText.text(locked)) of memory, \(ByteText.text(enoughLocked)) are wanted: "
+                        reason:
+                            "Machines on \(node.node) may lock \(ByteText.text(locked)) of memory, \(ByteText.text(enoughLocked)) are wanted: "
                             + "QEMU locks the rings and buffers of its disks and of fast migrations.",
                         cure: "LimitMEMLOCK=infinity in the unit: systemctl edit apusd, then restart it."))
             }
@@ -37,7 +38,8 @@ enum KernelJudges {
                         cure: "Give its control group a real-time budget (cpu.rt_runtime_us), or sysctl kernel.sched_rt_runtime_us=-1."))
             }
             if findings.isEmpty {
-                findings.append(ValidationFinding(.pass, .node(node.node), reason: "Locked memory, open files and real-time scheduling suffice."))
+                findings.append(
+                    ValidationFinding(.pass, .node(node.node), reason: "Locked memory, open files and real-time scheduling suffice."))
             }
             return findings
         }

@@ -28,25 +28,34 @@ enum DiskProbes {
         _ context: ProbeContext, _ disk: DiskID, _ work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         let task = Task { try await work() }
-        let id: UUID
-        do {
-            id = try await context.held.hold(for: context.run, lifetime: .seconds(30), "stopped writing to disk \(disk)") {
-                task.cancel()
-                _ = await task.result
-            }
-        } catch {
+        let stop = Task {
+            try await Task.sleep(for: longestWriting)
             task.cancel()
-            _ = await task.result
+        }
+        defer { stop.cancel() }
+        // Without the value, for those who only wait for its end.
+        let whole = Task { await withTaskCancellationHandler { _ = await task.result } onCancel: { task.cancel() } }
+        let writer = UUID()
+        await ScratchWriters.shared.enter(writer, context.run, disk, whole)
+        do {
+            let id = try await context.held.hold(for: context.run, lifetime: .seconds(30), "stopped writing to disk \(disk)") {
+                whole.cancel()
+                await whole.value
+            }
+            let result = await withTaskCancellationHandler { await task.result } onCancel: { task.cancel() }
+            await ScratchWriters.shared.exit(writer)
+            try await context.held.giveBack(id)
+            return try result.get()
+        } catch {
+            whole.cancel()
+            await whole.value
+            await ScratchWriters.shared.exit(writer)
             throw error
         }
-        let result = await withTaskCancellationHandler {
-            await task.result
-        } onCancel: {
-            task.cancel()
-        }
-        try await context.held.giveBack(id)
-        return try result.get()
     }
+
+    /// Less than anybody waits for an answer: what nobody waits for any more must not disturb the next step.
+    private static let longestWriting = Duration.seconds(6)
 
     /// A scratch area that somebody on the network describes is believed only as far as the disk itself goes.
     static func disk(_ area: ScratchArea, _ context: ProbeContext) async throws -> SharedDisk {

@@ -7,7 +7,7 @@ import Validation
 
 /// What a test may leave in the scratch area of a disk, written down before anybody writes there.
 struct ScratchTrace: Codable, Hashable, Sendable {
-    var lease: UUID
+    var id: UUID
     /// Only blocks that name it are put back: whatever else stands there by then is somebody's.
     var run: UUID
     /// Of the service that made it: one that is found at start is of another.
@@ -15,6 +15,27 @@ struct ScratchTrace: Codable, Hashable, Sendable {
     var disk: DiskID
     /// nil when there were only zeros.
     var original: Data?
+}
+
+/// Who writes to scratch areas on this node, and what could not be put back yet.
+actor ScratchWriters {
+    static let shared = ScratchWriters()
+    private var writers: [UUID: (run: UUID, disk: DiskID, task: Task<Void, Never>)] = [:]
+    private(set) var left: Set<UUID> = []
+
+    func enter(_ id: UUID, _ run: UUID, _ disk: DiskID, _ task: Task<Void, Never>) { writers[id] = (run, disk, task) }
+    func exit(_ id: UUID) { writers[id] = nil }
+
+    /// Ends every writer of a run on a disk and waits for it: what is put back afterwards stays.
+    func stop(_ run: UUID, on disk: DiskID) async {
+        let tasks = writers.values.filter { $0.run == run && $0.disk == disk }.map(\.task)
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+    }
+
+    /// The SAN was away when the run ended: it is tried again.
+    func leave(_ trace: ScratchTrace) { left.insert(trace.id) }
+    func took(_ trace: ScratchTrace) { left.remove(trace.id) }
 }
 
 /// Borrows the scratch areas of disks and puts back what was there.
@@ -32,31 +53,44 @@ enum ScratchLease {
         }
         let before = try await disk.read(byteOffset: ScratchArea.byteOffset, count: ScratchArea.byteCount)
         let trace = ScratchTrace(
-            lease: UUID(), run: context.run, service: ProbeTraces.service, disk: disk.id,
-            original: before.allSatisfy { $0 == 0 } ? nil : Data(before))
+            id: UUID(), run: context.run, service: ProbeTraces.service, disk: disk.id, original: isAllZero(before) ? nil : Data(before))
         try traces.write(trace)
         let storage = context.storage
         do {
-            _ = try await context.held.hold(
+            let lease = try await context.held.hold(
                 for: context.run, lifetime: lifetime, "restored the scratch area of disk \(disk.id)"
             ) {
+                await ScratchWriters.shared.stop(trace.run, on: trace.disk)
                 guard traces.holds(trace) else { return }
-                try await settle(trace, on: try await storage.knownDisk(trace.disk))
+                do { try await settle(trace, on: try await storage.knownDisk(trace.disk)) } catch {
+                    await ScratchWriters.shared.leave(trace)
+                    throw error
+                }
                 traces.remove(trace)
             }
+            return .init(lease: lease, area: ScratchArea(disk: disk.id, blockByteCount: disk.blockByteCount))
         } catch {
             traces.remove(trace)
             throw error
         }
-        return .init(lease: trace.lease, area: ScratchArea(disk: disk.id, blockByteCount: disk.blockByteCount))
+    }
+
+    private static func isAllZero(_ bytes: [UInt8]) -> Bool {
+        // Comparing them with themselves, one further on, leaves the work to memcmp.
+        bytes.withUnsafeBytes { buffer in
+            guard let start = buffer.baseAddress, let first = buffer.first else { return true }
+            return first == 0 && memcmp(start, start + 1, buffer.count - 1) == 0
+        }
     }
 
     static func giveBack(_ question: ScratchReturnQuestion, _ context: ProbeContext) async throws -> ScratchReturnQuestion.Evidence {
         let traces = ProbeTraces(context)
-        // Given back before, by its lifetime or by the next step.
-        guard let trace = traces.scratches().first(where: { $0.lease == question.lease && $0.run == context.run }) else { return .init() }
-        try await restore(trace, on: try await context.storage.knownDisk(trace.disk))
-        traces.remove(trace)
+        // None when it was given back before, by its lifetime or by the next step. The step's writers have ended.
+        for trace in traces.scratches() where trace.disk == question.disk && trace.run == context.run {
+            try await restore(trace, on: try await context.storage.knownDisk(trace.disk))
+            traces.remove(trace)
+        }
+        try await context.held.giveBack(question.lease)
         return .init()
     }
 

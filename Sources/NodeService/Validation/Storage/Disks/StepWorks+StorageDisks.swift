@@ -59,10 +59,10 @@ extension StepContext {
         let value: Value
         do { value = try await body(lease.area) } catch {
             // When this fails too, or the step was cancelled, the node puts it back at the end of the run.
-            _ = try? await ask(ScratchReturnQuestion(lease: lease.lease), of: keeper, within: .seconds(8))
+            _ = try? await ask(ScratchReturnQuestion(lease: lease.lease, disk: disk), of: keeper, within: .seconds(8))
             throw error
         }
-        _ = try await ask(ScratchReturnQuestion(lease: lease.lease), of: keeper, within: .seconds(8))
+        _ = try await ask(ScratchReturnQuestion(lease: lease.lease, disk: disk), of: keeper, within: .seconds(8))
         return value
     }
 }

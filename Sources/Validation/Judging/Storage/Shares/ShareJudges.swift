@@ -46,7 +46,7 @@ public enum ShareJudges {
                     reason: "Nothing is mounted at \(share) on \(node) over the network: what is there is part of the node itself.",
                     cure: "Mount the share there, and enter it in /etc/fstab with _netdev."))
         }
-        return TestOutcome(findings, headline: blind.isEmpty ? nil : "\(NodeList.text(blind)) do not see what others write to \(share)")
+        return TestOutcome(findings, headline: blind.isEmpty ? nil : "\(NodeList.text(blind)) \(blind.count == 1 ? "does" : "do") not see what others write to \(share)")
     }
 
     /// What happened while one node had a file locked and others tried to.

@@ -23,7 +23,11 @@ public struct ScratchReturnQuestion: ProbeQuestion {
     public struct Evidence: Codable, Hashable, Sendable { public init() {} }
     public static let name = "disk-scratch-return"
     public var lease: UUID
-    public init(lease: UUID) { self.lease = lease }
+    public var disk: DiskID
+    public init(lease: UUID, disk: DiskID) {
+        self.lease = lease
+        self.disk = disk
+    }
 }
 
 /// How the disks that the node sees name themselves, asked twice: over the session that is there and over a new one.

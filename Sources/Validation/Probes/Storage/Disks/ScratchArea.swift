@@ -19,8 +19,8 @@ public struct ScratchArea: Hashable, Sendable, Codable {
         self.blockByteCount = blockByteCount
     }
 
-    /// Where it is, for people: "4 MiB at 10 MiB".
-    public static var place: String { "\(ByteText.text(UInt64(byteCount))) at \(ByteText.text(byteOffset))" }
+    /// Where tests write, for people. The rest up to the end of the room for metadata belongs to the tests of reservations.
+    public static let place = "between 10 MiB and 17 MiB"
 }
 
 /// What tests write into a scratch area. Every 512 bytes name the run and the write, so that whoever reads them knows whose they are, which
@@ -43,8 +43,10 @@ public struct ScratchPattern: Hashable, Sendable {
         var sector = Self.magic + withUnsafeBytes(of: run.uuid) { Array($0) }
         let number = withUnsafeBytes(of: sequence.bigEndian) { Array($0) }
         while sector.count < Self.sectorByteCount { sector += number }
-        let count = max(0, byteCount / Self.sectorByteCount)
-        return Array(repeatElement(sector, count: count).joined())
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(max(0, byteCount))
+        while bytes.count + sector.count <= byteCount { bytes += sector }
+        return bytes
     }
 
     /// What a reader found.
