@@ -4,8 +4,8 @@ import Validation
 
 /// Where the tests of reservations may write on a disk.
 enum ScratchPlace {
-    /// The end of the scratch area, which lies in the room that a Cluster Shared Volume keeps for its metadata and no structure uses.
-    static let byteOffset: UInt64 = (14 << 20) - byteCount
+    /// The end of the scratch area, so that what other tests leave at its beginning is not taken for ours.
+    static let byteOffset = ScratchArea.byteOffset + UInt64(ScratchArea.byteCount) - byteCount
     static let byteCount: UInt64 = 64 << 10
 
     /// The node looks for itself, whatever it is asked: a disk that carries anything of others, or of machines, is not written to.
@@ -20,8 +20,8 @@ enum ScratchPlace {
         case .foreign(let what): throw ProbeProblem("\(disk.id) carries something of others and is not tested: \(what).")
         case .damaged(let what): throw ProbeProblem("\(disk.id) cannot be trusted and is not tested: \(what).")
         }
-        guard disk.byteCount >= 32 << 20, ScratchStamp.byteCount % disk.blockByteCount == 0 else {
-            throw ProbeProblem("\(disk.id) is smaller than 32 MiB, or has blocks of \(disk.blockByteCount) bytes; it is not tested.")
+        guard disk.byteCount >= ScratchArea.smallestDisk, ScratchStamp.byteCount % disk.blockByteCount == 0 else {
+            throw ProbeProblem("\(disk.id) is smaller than \(ScratchArea.smallestDisk >> 20) MiB, or has blocks of \(disk.blockByteCount) bytes; it is not tested.")
         }
     }
 }
