@@ -27,6 +27,7 @@ public actor NodeService {
     var incoming: [UUID: IncomingMachine] = [:]
     let validations = ValidationBook()
     nonisolated let probeResources: ProbeResources
+    nonisolated let probeGuests = ProbeGuests()
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -90,6 +91,7 @@ public actor NodeService {
         }
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
+        await ProbeGuests.sweep(runtime: configuration.directories.runtime, logger: logger)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
         self.forming = forming
         forming?.delegate.use(storage)

@@ -52,7 +52,7 @@ extension NodeService: ValidationOperations {
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
             run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
-            storage: storage, held: probeResources, logger: logger)
+            storage: storage, held: probeResources, guests: probeGuests, peers: peers, forming: forming, logger: logger)
         do { return try await NodeProbes.answer(request, context) } catch {
             throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
         }
@@ -62,7 +62,7 @@ extension NodeService: ValidationOperations {
         guard let forming else {
             throw APIError(.refused, "\(configuration.node) has a fixed list of nodes and takes no tokens.", node: configuration.node)
         }
-        try await forming.desk.check(secret: request.secret)
+        if await !probeGuests.admits(request.secret, request.request) { try await forming.desk.check(secret: request.secret) }
         return try await probe(request.request)
     }
 

@@ -37,6 +37,10 @@ struct ProbeContext: Sendable {
     let host: HostCapabilities
     let storage: StorageAccess
     let held: ProbeResources
+    let guests: ProbeGuests
+    let peers: Peers
+    /// nil with a fixed list of nodes.
+    let forming: FormingSeat?
     let logger: Logger
 }
 

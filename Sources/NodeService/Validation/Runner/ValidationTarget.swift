@@ -46,6 +46,14 @@ struct ValidationTarget: Sendable {
         secret = Data(token.secret)
     }
 
+    /// A node that belongs to no cluster and opened itself to the nodes of a run.
+    init(_ node: NodeName, door: GuestDoorQuestion.Evidence) {
+        self.node = node
+        address = door.address
+        client = NodeClient(address: door.address, port: door.port, node: node, fingerprint: [UInt8](door.fingerprint))
+        secret = door.secret
+    }
+
     func ask<Question: ProbeQuestion>(
         _ question: Question, run: UUID, within deadline: Duration
     ) async throws(ProbeFailure) -> Question.Evidence {
