@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Membership
 import NodeIdentity
 import Validation
 import ValidationReport
@@ -18,7 +19,8 @@ extension NodeService: ValidationOperations {
     }
 
     public func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
-        let order = try order(request)
+        var order = try order(request)
+        if let state = await forming?.engine.view?.state { order.hasWitness = state.witness.witness != .none }
         let targets = try targets(request)
         let reports = reports
         let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
@@ -52,7 +54,8 @@ extension NodeService: ValidationOperations {
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
             run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
-            storage: storage, held: probeResources, guests: probeGuests, peers: peers, forming: forming, logger: logger)
+            storage: storage, held: probeResources, guests: probeGuests,
+            machines: { try await self.ownMachines() }, peers: peers, forming: forming, logger: logger)
         do { return try await NodeProbes.answer(request, context) } catch {
             throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
         }

@@ -28,11 +28,9 @@ struct GuestJourney {
         let doors = try await (firstDoor, secondDoor)
 
         let guest = ProbeGuests.newIdentifier()
-        do {
-            let start = GuestStartQuestion(guest: guest, machineType: machine.machineType, cpuModel: machine.cpuModel)
-            _ = try await context.ask(start, of: one, within: .seconds(20))
-        } catch let failure as ProbeFailure {
-            return GuestJudges.didNotStart(one, towards: other, reason: failure.reason)
+        let start = GuestStartQuestion(guest: guest, machineType: machine.machineType, cpuModel: machine.cpuModel)
+        do throws(ProbeFailure) { _ = try await context.ask(start, of: one, within: .seconds(20)) } catch {
+            return GuestJudges.didNotStart(one, towards: other, reason: error.reason)
         }
         var outcome = try await move(guest, from: one, to: other, door: doors.1)
         // Where it did not arrive, the way back has nothing to show.
@@ -49,10 +47,10 @@ struct GuestJourney {
         _ machine: GuestJudges.CommonMachine, from: NodeName, to: NodeName, door: GuestDoorQuestion.Evidence?
     ) async throws -> TestOutcome {
         let guest = ProbeGuests.newIdentifier()
-        do {
-            let start = GuestStartQuestion(guest: guest, machineType: machine.machineType, cpuModel: machine.cpuModel)
-            _ = try await context.ask(start, of: from, within: .seconds(12))
-        } catch let failure as ProbeFailure { return GuestJudges.didNotStart(from, towards: to, reason: failure.reason) }
+        let start = GuestStartQuestion(guest: guest, machineType: machine.machineType, cpuModel: machine.cpuModel)
+        do throws(ProbeFailure) { _ = try await context.ask(start, of: from, within: .seconds(12)) } catch {
+            return GuestJudges.didNotStart(from, towards: to, reason: error.reason)
+        }
         let outcome = try await move(guest, from: from, to: to, door: door)
         for node in [from, to] { _ = try? await context.ask(GuestEndQuestion(guest: guest), of: node, within: .seconds(10)) }
         return outcome

@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import MigrationRules
 import QEMU
 import Validation
 

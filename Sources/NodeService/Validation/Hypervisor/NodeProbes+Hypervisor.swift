@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import NodeIdentity
 import QEMU
 import Validation
 

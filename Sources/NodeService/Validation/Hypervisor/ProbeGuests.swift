@@ -216,9 +216,7 @@ actor ProbeGuests {
         do {
             try credentials.write(to: identity, machineGroup: context.host.machineUser.groupID)
             let secret = JoinSecret.random(byteCount: 32)
-            _ = try await context.held.hold(
-                for: context.run, lifetime: .seconds(900), "forgot the certificates of the run"
-            ) { [weak self] in
+            _ = try await context.held.hold(for: context.run, lifetime: .seconds(900), "") { [weak self] in
                 try await self?.closeDoor(context.run)
             }
             doors[context.run] = Door(secret: JoinSecret(secret), identity: identity)
