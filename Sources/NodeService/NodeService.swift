@@ -27,7 +27,7 @@ public actor NodeService {
     var incoming: [UUID: IncomingMachine] = [:]
     let validations = ValidationBook()
     nonisolated let probeResources: ProbeResources
-    nonisolated let probeGuests = ProbeGuests()
+    nonisolated let probeGuests: ProbeGuests
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -80,6 +80,7 @@ public actor NodeService {
         self.configuration = configuration
         self.logger = logger
         probeResources = ProbeResources(logger: logger)
+        probeGuests = ProbeGuests(runtime: configuration.directories.runtime)
         store = try MachineStore(stateFolder: configuration.directories.state)
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)

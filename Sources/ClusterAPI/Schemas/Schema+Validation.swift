@@ -27,6 +27,9 @@ extension StartValidationRequest: Described {
             .init("tests", .list(.text()), "all, categories, tests; empty: all"), .init("skip", .list(.text())),
             Schema.property("disks", [DiskID].self, "tests may write to these; what is on them may be lost"),
             .init("shares", .list(.text()), "mount points of file shares"),
+            .init(
+                "unlessWithinSeconds", .integer(minimum: 0), optional: true,
+                "a report of all tests for these nodes that is no older stands for a new one"),
         ])
     }
 }

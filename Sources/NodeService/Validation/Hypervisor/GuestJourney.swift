@@ -20,6 +20,10 @@ struct GuestJourney {
         guard let (one, other) = nodes, let first = context.inventory(of: one), let second = context.inventory(of: other) else {
             return TestOutcome()
         }
+        guard context.isMember(one) == context.isMember(other) else {
+            let free = context.isMember(one) ? other : one
+            return .notApplicable("\(free) has no certificates of the cluster yet, so no guest can move to it. Validate again once it is a member.")
+        }
         guard let machine = GuestJudges.commonMachine(first, second) else { return GuestJudges.nothingInCommon(one, other, kind) }
         let reasons = preflight(first, second, machine)
         guard reasons.isEmpty else { return GuestJudges.refused(one, other, reasons: reasons) }
@@ -95,7 +99,7 @@ struct GuestJourney {
 
     /// - Returns: nil for a member of a cluster: it knows the other members.
     private func door(of node: NodeInventory) async throws -> GuestDoorQuestion.Evidence? {
-        guard context.subject.cluster == nil else { return nil }
+        guard !context.isMember(node.node) else { return nil }
         let context = context
         return try await context.shared.once("guest door of \(node.node)") {
             let authority = try await context.shared.once("guest authority") {

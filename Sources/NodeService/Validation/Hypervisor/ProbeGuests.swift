@@ -28,7 +28,10 @@ actor ProbeGuests {
         var secret: JoinSecret
         var identity: String
     }
+    private let runtime: String
     private var guests: [UUID: Guest] = [:]
+    /// Guests whose QEMU is being started.
+    private var building = 0
     private var doors: [UUID: Door] = [:]
 
     /// Longer than any step that uses one.
@@ -37,6 +40,8 @@ actor ProbeGuests {
     static let memoryMiB = 64
 
     private static func folder(_ runtime: String) -> String { runtime + "/validation" }
+
+    init(runtime: String) { self.runtime = runtime }
 
     // MARK: The guest
 
@@ -68,7 +73,8 @@ actor ProbeGuests {
         guard guests[guest] == nil else { throw ProbeProblem("\(context.node) has this guest already.") }
         guard guests.count < Self.mostGuests else { throw ProbeProblem("\(context.node) runs \(Self.mostGuests) guests for tests already.") }
         guard Self.identifier(String(guest.uuidString.prefix(8))) == guest else { throw ProbeProblem("This is no identifier of a test's guest.") }
-        let runtime = context.configuration.directories.runtime
+        building += 1
+        defer { building -= 1 }
         let machine = Self.machine(guest, machineType: machineType, cpuModel: cpuModel, kernel: try Self.kernelFile(runtime))
         let folder = Self.machineFolder(guest, runtime)
         let commandLine = try QEMUCommandLine(
@@ -136,6 +142,13 @@ actor ProbeGuests {
         await found.local.end()
         guard found.local.process.hasEnded else { throw ProbeProblem("Its QEMU, process \(found.local.process.processID), does not end.") }
         try found.local.process.folder.remove()
+        try tidy()
+    }
+
+    /// Nothing stays when nobody needs it.
+    private func tidy() throws {
+        guard guests.isEmpty, doors.isEmpty, building == 0 else { return }
+        do { try FileManager.default.removeItem(atPath: Self.folder(runtime)) } catch CocoaError.fileNoSuchFile {}
     }
 
     func guest(_ id: UUID) -> Guest? { guests[id] }
@@ -204,12 +217,12 @@ actor ProbeGuests {
     /// Lets the other nodes of a run in.
     func openDoor(_ question: GuestDoorQuestion, fingerprint: [UInt8], _ context: ProbeContext) async throws -> GuestDoorQuestion.Evidence {
         guard doors[context.run] == nil else { throw ProbeProblem("\(context.node) is open to this run already.") }
-        let identity = Self.folder(context.configuration.directories.runtime) + "/identity-" + context.run.uuidString.prefix(8).lowercased()
+        let identity = Self.folder(runtime) + "/identity-" + context.run.uuidString.prefix(8).lowercased()
         func certificate(_ files: GuestDoorQuestion.Certificates) -> CertificateWithKey {
             CertificateWithKey(authorityPEM: files.authority, certificatePEM: files.certificate, keyPEM: files.key, expires: .distantFuture)
         }
         try FileManager.default.createDirectory(
-            atPath: Self.folder(context.configuration.directories.runtime), withIntermediateDirectories: true,
+            atPath: Self.folder(runtime), withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o755])
         let credentials = NodeCredentials(
             node: context.node.rawValue, api: certificate(question.api), stream: certificate(question.stream))
@@ -232,6 +245,7 @@ actor ProbeGuests {
     private func closeDoor(_ run: UUID) throws {
         guard let door = doors.removeValue(forKey: run) else { return }
         try FileManager.default.removeItem(atPath: door.identity)
+        try tidy()
     }
 
     /// Whether the caller is another node of a run that this node takes part in, and asks for what those may.
