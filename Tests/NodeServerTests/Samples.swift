@@ -149,7 +149,8 @@ enum Samples {
     ]
     private static let forming: [any Described] =
         [
-            membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc", validation: .skipped),
+            membership, tokenReply, TokenRequest(), change, endedChange, createCluster,
+            AddNodeRequest(token: "apus1abc", validation: .skipped),
             ForceRequest(force: true), DestroyClusterRequest(name: prod, localOnly: true, force: true),
             JoinPreparation(secret: Data([7]), founder: n1, cluster: prod), joinOffer, JoinOrder(session: Data([1])), joinState,
             MemberOrder(action: .leave, clusterID: id, force: true), WitnessChoice.auto, WitnessChoice.none,

@@ -102,7 +102,8 @@ extension NodeService: ValidationOperations {
             let verdict = RunVerdict(try reports.load(id.uuidString).run)
             return EventNote(
                 node: nil, severity: verdict.verdict == .failure ? .warning : .information, cause: nil,
-                sentence: "\(what) after validation \(id.uuidString.prefix(8).lowercased()), kept on \(configuration.node): \(verdict.sentence).")
+                sentence:
+                    "\(what) after validation \(id.uuidString.prefix(8).lowercased()), kept on \(configuration.node): \(verdict.sentence).")
         } catch {
             return EventNote(
                 node: nil, severity: .warning, cause: "\(error)",
@@ -151,7 +152,8 @@ extension NodeService: ValidationOperations {
     }
 
     private func targets(_ request: StartValidationRequest) throws(APIError) -> [ValidationTarget] {
-        let own = ValidationTarget(own: node, address: configuration.ownAddress.cluster, socketPath: configuration.directories.apiSocket,
+        let own = ValidationTarget(
+            own: node, address: configuration.ownAddress.cluster, socketPath: configuration.directories.apiSocket,
             isMember: clusterName != nil)
         var others: [ValidationTarget] = []
         for peer in peers.nodes where peer.name != node {

@@ -48,7 +48,8 @@ struct PriorValidationOptions: ParsableArguments {
                     message: "nothing was changed. Mend what the report names, or go on all the same with --ignore-failures.")
             }
         case .cancelled, nil:
-            throw CommandFailure(message: "\(sentence); nothing was changed. Try again, or leave the validation out with --skip-validation.")
+            throw CommandFailure(
+                message: "\(sentence); nothing was changed. Try again, or leave the validation out with --skip-validation.")
         }
         return PriorValidation(run: status.id)
     }

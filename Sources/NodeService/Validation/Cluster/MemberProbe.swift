@@ -19,7 +19,7 @@ enum MemberProbe {
         evidence.index = state.appliedIndex
         evidence.digest = try digest(of: state)
         evidence.isOpen = standing.mayAct
-        evidence.standing = standing.problem ?? standing.log.sentence { state.name(of: $0) }
+        evidence.standing = sentence(state, standing)
         evidence.quorum = quorum(state, standing)
         evidence.witness = witness(state, standing)
         evidence.nodes = state.nodes.values.sorted { $0.id < $1.id }.map { node in
@@ -36,14 +36,24 @@ enum MemberProbe {
         evidence.local = try await context.machines().map { status in
             .init(name: status.machine.name, state: status.state, note: status.note, missingFiles: missingFiles(of: status.machine))
         }
-        evidence.operations = state.operations.values.sorted { ($0.beganAt.rawValue, $0.id.uuidString) < ($1.beganAt.rawValue, $1.id.uuidString) }
-            .map { operation in
-                .init(
-                    kind: operation.kind, subject: operation.subject.map { state.name(of: $0) }, driver: state.name(of: operation.driver),
-                    beganAt: operation.beganAt, step: operation.step)
-            }
+        evidence.operations = state.operations.values.sorted {
+            ($0.beganAt.rawValue, $0.id.uuidString) < ($1.beganAt.rawValue, $1.id.uuidString)
+        }
+        .map { operation in
+            .init(
+                kind: operation.kind, subject: operation.subject.map { state.name(of: $0) }, driver: state.name(of: operation.driver),
+                beganAt: operation.beganAt, step: operation.step)
+        }
         certificates(state, context, &evidence)
         return evidence
+    }
+
+    private static func sentence(_ state: ClusterState, _ standing: MembershipStanding) -> String {
+        if let problem = standing.problem { return problem }
+        if standing.isCorosyncSilent { return "Corosync delivers nothing: it hangs, or the node is overloaded." }
+        if standing.log.isOpen, !standing.isRingDecided { return "A new ring of Corosync formed, and quorum is not decided yet." }
+        if standing.log.isOpen, !standing.isQuorate { return "Corosync says that this partition has no quorum." }
+        return standing.log.sentence { state.name(of: $0) }
     }
 
     /// Tells copies apart: two that differ in a word never have the same.
@@ -135,7 +145,9 @@ enum MemberProbe {
         of machines: [MemberEvidence.MachineLine], _ context: ProbeContext, _ line: inout MemberEvidence.VolumeLine
     ) async {
         for machine in machines where machine.machine.ownershipSlot.disk == line.disk {
-            do { line.records.append(try await context.storage.readOwnership(machine.machine.ownershipSlot, of: machine.machine.definition.id))
+            do {
+                line.records.append(
+                    try await context.storage.readOwnership(machine.machine.ownershipSlot, of: machine.machine.definition.id))
             } catch { line.problems.append("The ownership record of \(machine.name) cannot be read: \(error)") }
         }
     }
@@ -161,7 +173,8 @@ enum MemberProbe {
                 committed: reading.content.committed, defects: reading.defects)
         } catch {
             return .init(
-                milliseconds: (ContinuousClock.now - began) / .milliseconds(1), lastIndex: 0, committed: 0, defects: [], problem: "\(error)")
+                milliseconds: (ContinuousClock.now - began) / .milliseconds(1), lastIndex: 0, committed: 0, defects: [], problem: "\(error)"
+            )
         }
     }
 }

@@ -41,7 +41,15 @@ extension StepWorks {
 
     /// Asked once a run; a node that says nothing is left out, which the runner, or the judge, makes a finding of.
     private static func members(_ context: StepContext) async throws -> ClusterEvidence {
-        try await context.shared.once("members") { await askMembers(context) }
+        try await context.shared.once("members") {
+            var evidence = await askMembers(context)
+            // When a node has just gone the others need a moment to decide among themselves.
+            for _ in 0..<16 where evidence.best?.isOpen != true {
+                try await Task.sleep(for: .milliseconds(250))
+                evidence = await askMembers(context)
+            }
+            return evidence
+        }
     }
 
     private static func askMembers(_ context: StepContext) async -> ClusterEvidence {

@@ -22,7 +22,8 @@ struct GuestJourney {
         }
         guard context.isMember(one) == context.isMember(other) else {
             let free = context.isMember(one) ? other : one
-            return .notApplicable("\(free) has no certificates of the cluster yet, so no guest can move to it. Validate again once it is a member.")
+            return .notApplicable(
+                "\(free) has no certificates of the cluster yet, so no guest can move to it. Validate again once it is a member.")
         }
         guard let machine = GuestJudges.commonMachine(first, second) else { return GuestJudges.nothingInCommon(one, other, kind) }
         let reasons = preflight(first, second, machine)

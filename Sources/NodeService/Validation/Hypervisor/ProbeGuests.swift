@@ -35,7 +35,7 @@ actor ProbeGuests {
     private var doors: [UUID: Door] = [:]
 
     /// Longer than any step that uses one.
-    private static let lifetime = Duration.seconds(90)
+    private static let lifetime = Duration.seconds(60)
     private static let mostGuests = 8
     static let memoryMiB = 64
 
@@ -71,8 +71,12 @@ actor ProbeGuests {
         _ guest: UUID, machineType: String, cpuModel: String, isIncoming: Bool, _ context: ProbeContext
     ) async throws -> (LocalMachine, GuestPulse, UUID) {
         guard guests[guest] == nil else { throw ProbeProblem("\(context.node) has this guest already.") }
-        guard guests.count < Self.mostGuests else { throw ProbeProblem("\(context.node) runs \(Self.mostGuests) guests for tests already.") }
-        guard Self.identifier(String(guest.uuidString.prefix(8))) == guest else { throw ProbeProblem("This is no identifier of a test's guest.") }
+        guard guests.count < Self.mostGuests else {
+            throw ProbeProblem("\(context.node) runs \(Self.mostGuests) guests for tests already.")
+        }
+        guard Self.identifier(String(guest.uuidString.prefix(8))) == guest else {
+            throw ProbeProblem("This is no identifier of a test's guest.")
+        }
         building += 1
         defer { building -= 1 }
         let machine = Self.machine(guest, machineType: machineType, cpuModel: cpuModel, kernel: try Self.kernelFile(runtime))
@@ -119,7 +123,8 @@ actor ProbeGuests {
             let signs = await pulse.wait(for: 120, within: .seconds(10))
             guard let first = signs.first else {
                 let words = local.process.lastWords()
-                throw ProbeProblem("QEMU runs and the guest gave no sign of life within 10 s.\(words.isEmpty ? "" : " QEMU says: \(words)")")
+                throw ProbeProblem(
+                    "QEMU runs and the guest gave no sign of life within 10 s.\(words.isEmpty ? "" : " QEMU says: \(words)")")
             }
             return .init(milliseconds: (first.at - began) / .milliseconds(1))
         } catch {

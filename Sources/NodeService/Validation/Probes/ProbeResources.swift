@@ -58,7 +58,8 @@ actor ProbeResources {
                 if try await giveBack(id), !resource.clause.isEmpty { evidence.givenBack.append(resource.clause) }
             } catch {
                 evidence.problems.append(
-                    resource.clause.isEmpty ? "What it held for the run is not given back: \(error)" : "It has not \(resource.clause): \(error)")
+                    resource.clause.isEmpty
+                        ? "What it held for the run is not given back: \(error)" : "It has not \(resource.clause): \(error)")
             }
         }
         evidence.givenBack.sort()

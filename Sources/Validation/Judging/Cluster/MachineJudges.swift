@@ -37,7 +37,8 @@ public enum MachineJudges {
                     cure: "\(look) Start it with: apus vm start \(line.name)")
             case (.running, _):
                 return ValidationFinding(
-                    .warning, subject, reason: "\(line.name) should run on \(line.owner) and is \(found.state.rawValue).\(note)", cure: look)
+                    .warning, subject, reason: "\(line.name) should run on \(line.owner) and is \(found.state.rawValue).\(note)", cure: look
+                )
             case (.stopped, _):
                 return ValidationFinding(
                     .warning, subject, reason: "\(line.name) should be off and is \(found.state.rawValue) on \(line.owner).\(note)",
@@ -103,9 +104,17 @@ public enum MachineJudges {
             for inventory in facts.answers where inventory.node != line.owner {
                 var missing = lacking(line, inventory)
                 let definition = line.machine.definition
-                if !inventory.hypervisor.machineTypes.contains(definition.machineType) { missing.append("machine type \(definition.machineType)") }
-                if !inventory.hypervisor.cpuModels.contains(definition.cpuModel) { missing.append("processor model \(definition.cpuModel)") }
-                if missing.isEmpty { able.append(inventory.node) } else { reasons.append("\(inventory.node) lacks \(NodeList.text(missing))") }
+                if !inventory.hypervisor.machineTypes.contains(definition.machineType) {
+                    missing.append("machine type \(definition.machineType)")
+                }
+                if !inventory.hypervisor.cpuModels.contains(definition.cpuModel) {
+                    missing.append("processor model \(definition.cpuModel)")
+                }
+                if missing.isEmpty {
+                    able.append(inventory.node)
+                } else {
+                    reasons.append("\(inventory.node) lacks \(NodeList.text(missing))")
+                }
             }
             guard able.isEmpty else { return ValidationFinding(.pass, subject, reason: "It can also run on \(NodeList.text(able)).") }
             let why = reasons.isEmpty ? "no other node answers" : reasons.joined(separator: "; ")
@@ -128,7 +137,9 @@ public enum MachineJudges {
         let findings = best.nodes.map { lost -> ValidationFinding in
             let subject = FindingSubject.node(lost.name)
             let machines = best.machines.filter { $0.owner == lost.name && $0.desired == .running }
-            guard !machines.isEmpty else { return ValidationFinding(.pass, subject, reason: "It runs nothing that would have to go elsewhere.") }
+            guard !machines.isEmpty else {
+                return ValidationFinding(.pass, subject, reason: "It runs nothing that would have to go elsewhere.")
+            }
             var room: [NodeName: Int] = [:]
             for node in facts.answers where node.node != lost.name {
                 room[node.node] = Int(clamping: (node.hardware.memory.availableBytes ?? 0) >> 20) - reserveMiB
@@ -172,7 +183,8 @@ public enum MachineJudges {
                     ValidationFinding(
                         .pass, subject,
                         reason: "\(volume.label): \(volume.extents.count) \(volume.extents.count == 1 ? "extent" : "extents") and "
-                            + "\(volume.records.count) ownership \(volume.records.count == 1 ? "record" : "records"), as the configuration says."))
+                            + "\(volume.records.count) ownership \(volume.records.count == 1 ? "record" : "records"), as the configuration says."
+                    ))
             }
             for (verdict, reason) in problems {
                 findings.append(

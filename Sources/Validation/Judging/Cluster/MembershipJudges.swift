@@ -83,7 +83,8 @@ public enum MembershipJudges {
         if !reading.defects.isEmpty {
             return warning(
                 "A copy of the configuration on \(name) is damaged: \(reading.defects.joined(separator: " "))",
-                "The holder writes it anew by itself within a second. If this stays, look at the disk's own log, or choose another witness.")
+                "The holder writes it anew by itself within a second. If this stays, look at the disk's own log, or choose another witness."
+            )
         }
         switch line?.condition {
         case .lost:
@@ -110,10 +111,17 @@ public enum MembershipJudges {
         let findings = best.nodes.map { line -> ValidationFinding in
             let name = line.name
             let subject = FindingSubject.node(name)
+            if line.presence == .up, evidence.nodes.contains(name), evidence.members[name] == nil {
+                return ValidationFinding(
+                    .failure, subject,
+                    reason: "\(name) counts as up and does not say how it is\(line.isPresent ? "" : "; the others do not see it").",
+                    cure: "Make sure that \(name) is on and its service runs: systemctl status apusd.")
+            }
             switch line.presence {
             case .lost:
                 return ValidationFinding(
-                    .failure, subject, reason: "\(name) vanished and was not fenced yet: what it ran is started nowhere until it is proven off.",
+                    .failure, subject,
+                    reason: "\(name) vanished and was not fenced yet: what it ran is started nowhere until it is proven off.",
                     cure: "Make sure that \(name) is off, then start it again, or evict it: apus node evict \(name) --force")
             case .fenced:
                 return ValidationFinding(
@@ -162,7 +170,8 @@ public enum MembershipJudges {
                 differing.append(node.rawValue)
                 return ValidationFinding(
                     .failure, .node(node),
-                    reason: "The configuration of \(node) is another one than that of \(NodeList.text(holders)), both after change \(best.index).",
+                    reason:
+                        "The configuration of \(node) is another one than that of \(NodeList.text(holders)), both after change \(best.index).",
                     cure: "Stop \(node) with apus node stop \(node), evict it and add it again, so that it takes over the others' copy; "
                         + "do all nodes run the same Apus version?", figures: figures)
             }
@@ -192,7 +201,8 @@ public enum MembershipJudges {
         let findings = best.nodes.compactMap { line -> ValidationFinding? in
             let name = line.name
             let subject = FindingSubject.node(name)
-            let renew = "Restart the node service of \(name), which renews it: systemctl restart apusd. If it stays: evict and add the node again."
+            let renew =
+                "Restart the node service of \(name), which renews it: systemctl restart apusd. If it stays: evict and add the node again."
             guard let member = evidence.members[name] else { return nil }
             if let problem = member.certificateProblem {
                 return ValidationFinding(.failure, subject, reason: "\(name) cannot use its certificates. \(problem)", cure: renew)
@@ -207,7 +217,8 @@ public enum MembershipJudges {
             }
             if let own = member.ownCertificate, own.serial != line.certificate.serial {
                 return ValidationFinding(
-                    .warning, subject, reason: "\(name) shows certificate \(own.serial), the configuration has \(line.certificate.serial) for it.",
+                    .warning, subject,
+                    reason: "\(name) shows certificate \(own.serial), the configuration has \(line.certificate.serial) for it.",
                     cure: renew)
             }
             let left = line.certificate.notAfter.rawValue.subtractingReportingOverflow(now.rawValue).partialValue
@@ -215,7 +226,8 @@ public enum MembershipJudges {
             let days = left / 86_400_000
             if left < soon {
                 return ValidationFinding(
-                    .warning, subject, reason: "The certificate of \(name) ends in \(days) \(days == 1 ? "day" : "days"), although nodes renew theirs.",
+                    .warning, subject,
+                    reason: "The certificate of \(name) ends in \(days) \(days == 1 ? "day" : "days"), although nodes renew theirs.",
                     cure: renew)
             }
             return ValidationFinding(.pass, subject, reason: "Of the cluster's authority, good for \(days) days.")
@@ -243,7 +255,8 @@ public enum MembershipJudges {
             findings.append(
                 ValidationFinding(
                     .warning, FindingSubject(item: what),
-                    reason: "\(what.capitalizedFirst) was begun by \(operation.driver) \(age) minutes ago and has not ended (\(operation.step)).",
+                    reason:
+                        "\(what.capitalizedFirst) was begun by \(operation.driver) \(age) minutes ago and has not ended (\(operation.step)).",
                     cure: "See apus events; restart the node service of \(operation.driver), which finishes it or takes it back."))
         }
         if findings.isEmpty { findings.append(ValidationFinding(.pass, reason: "Nothing waits to be fenced, finished or confirmed.")) }

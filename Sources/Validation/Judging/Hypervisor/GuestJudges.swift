@@ -14,7 +14,8 @@ public enum GuestJudges {
             return TestOutcome(
                 [
                     ValidationFinding(
-                        .failure, .node(node), reason: "A guest did not run on \(node) with \(name): \(clause(evidence.reason)).", cure: cure)
+                        .failure, .node(node), reason: "A guest did not run on \(node) with \(name): \(clause(evidence.reason)).",
+                        cure: cure)
                 ], headline: "guests do not start on \(node)")
         }
         // Whether emulation is good enough is for hypervisor/emulation to say.
@@ -90,10 +91,12 @@ public enum GuestJudges {
         guard evidence.outcome == .completed else {
             return failed(
                 "A guest did not move \(way) from \(from) to \(to). \(evidence.message)",
-                cure: "Check that the migration network lets TCP through from \(from) to \(to), and that both run the same QEMU; then look at "
+                cure:
+                    "Check that the migration network lets TCP through from \(from) to \(to), and that both run the same QEMU; then look at "
                     + "journalctl -u apusd on both.")
         }
-        let brokenCure = "Do not move machines between \(from) and \(to). Bring kernel and QEMU to the same version on both, and test memory."
+        let brokenCure =
+            "Do not move machines between \(from) and \(to). Bring kernel and QEMU to the same version on both, and test memory."
         if evidence.hasBrokenMemory {
             return failed("A guest that moved from \(from) to \(to) found memory there that it had not written.", cure: brokenCure)
         }
@@ -108,7 +111,9 @@ public enum GuestJudges {
         let gap = evidence.gapMilliseconds ?? evidence.blackoutMilliseconds ?? 0
         let sentence =
             "Moved \(way) in \(time(evidence.totalMilliseconds)); paused for \(time(evidence.blackoutMilliseconds ?? 0)), silent for \(time(gap))."
-        guard gap > noticedGap else { return TestOutcome([ValidationFinding(.pass, subject, reason: sentence, figures: figures(evidence))]) }
+        guard gap > noticedGap else {
+            return TestOutcome([ValidationFinding(.pass, subject, reason: sentence, figures: figures(evidence))])
+        }
         return TestOutcome([
             ValidationFinding(
                 .warning, subject, reason: "A guest moved from \(from) to \(to), but people would notice. \(sentence)",
