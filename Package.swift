@@ -205,7 +205,9 @@ let package = Package(
         .testTarget(name: "LabTests", dependencies: ["Lab", "LabTesting", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
             name: "ValidationLabTests",
-            dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient", "Validation", subprocess],
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "ClusterRules", "ClusterStore", "Lab", "LabTesting", "NodeClient", "Validation", subprocess,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient"], swiftSettings: strict),

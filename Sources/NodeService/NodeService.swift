@@ -28,6 +28,7 @@ public actor NodeService {
     let validations = ValidationBook()
     nonisolated let probeResources: ProbeResources
     nonisolated let reservationTraces: ReservationTraces
+    nonisolated let probeGuests: ProbeGuests
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -80,6 +81,7 @@ public actor NodeService {
         self.configuration = configuration
         self.logger = logger
         probeResources = ProbeResources(logger: logger)
+        probeGuests = ProbeGuests(runtime: configuration.directories.runtime)
         store = try MachineStore(stateFolder: configuration.directories.state)
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
@@ -92,6 +94,7 @@ public actor NodeService {
         }
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
+        await ProbeGuests.sweep(runtime: configuration.directories.runtime, logger: logger)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
         self.forming = forming
         forming?.delegate.use(storage)

@@ -28,6 +28,9 @@ extension StartValidationRequest: Described {
             Schema.property("disks", [DiskID].self, "tests may write to their scratch areas, which are put back"),
             .init("allEmptyDisks", .boolean, optional: true, "the same for every shared disk that carries nothing"),
             .init("shares", .list(.text()), "mount points of file shares"),
+            .init(
+                "unlessWithinSeconds", .integer(minimum: 0), optional: true,
+                "a report of all tests for these nodes that is no older stands for a new one"),
         ])
     }
 }

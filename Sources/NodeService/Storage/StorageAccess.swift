@@ -116,7 +116,7 @@ actor StorageAccess {
         return new
     }
 
-    private func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
+    func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
         if let volume = try await connected().volumes[disk] { return volume }
         if let volume = try await surveyAgain().volumes[disk] { return volume }
         throw APIError(.notFound, "\(node) sees no Cluster Shared Volume on disk \(disk). See: apus disk list", node: node)

@@ -20,7 +20,7 @@ public enum ValidationNeed: String, Hashable, Sendable, Codable, CaseIterable {
             "There is no shared disk that may be written to. Name one that holds nothing with --disk ID, or take all such with --all-empty-disks."
         case .twoTestableDisks: "It takes two shared disks that may be written to."
         case .fileShare: "No file share was named; --share /PATH names one."
-        case .runningCluster: "The nodes are no cluster yet."
+        case .runningCluster: "The nodes are no cluster yet, or not all of them belong to it."
         case .witness: "The cluster has no witness."
         }
     }

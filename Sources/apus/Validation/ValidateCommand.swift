@@ -11,7 +11,8 @@ struct ValidateCommand: AsyncParsableCommand {
         commandName: "validate", abstract: "Test nodes, networks and disks with what a cluster will ask of them.",
         discussion: """
             Asked at a node that belongs to no cluster, it tests that node and those whose one-time words (`apus node token`) are given; \
-            the words are not used up. Asked at a member of a cluster, it tests all members, or the named ones. On a terminal it walks \
+            the words are not used up. Asked at a member of a cluster, it tests all members, or the named ones, and nodes that are to be \
+            added if their words are given. On a terminal it walks \
             through its pages and asks; with --yes, or without a terminal, it runs straight from what is given here.
 
             TESTS are `all`, a category (inventory, network, storage, system, hypervisor, cluster) or a test as in network/latency; \

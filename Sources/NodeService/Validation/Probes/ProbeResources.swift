@@ -27,7 +27,9 @@ actor ProbeResources {
 
     /// Keeps something until it is given back.
     ///
-    /// - Parameter giveBack: Called once, also when the caller was cancelled meanwhile.
+    /// - Parameters:
+    ///   - clause: Empty for what every run holds to its end, which is not worth a word then.
+    ///   - giveBack: Called once, also when the caller was cancelled meanwhile.
     /// - Returns: Its name, for ``giveBack(_:)``.
     /// - Throws: When there is too much already, or when the run has finished; then nothing was kept, and the caller gives it back.
     func hold(
@@ -59,8 +61,12 @@ actor ProbeResources {
         finished.append(run)
         if finished.count > Self.mostFinished { finished.removeFirst() }
         for (id, resource) in resources where resource.run == run {
-            do { if try await giveBack(id) { evidence.givenBack.append(resource.clause) } } catch {
-                evidence.problems.append("It has not \(resource.clause): \(error)")
+            do {
+                if try await giveBack(id), !resource.clause.isEmpty { evidence.givenBack.append(resource.clause) }
+            } catch {
+                evidence.problems.append(
+                    resource.clause.isEmpty
+                        ? "What it held for the run is not given back: \(error)" : "It has not \(resource.clause): \(error)")
             }
         }
         evidence.givenBack.sort()
