@@ -11,9 +11,6 @@ public struct ConvergenceLadder: Hashable, Sendable {
     /// Passes seen since the last rung was climbed.
     private var lastPass = 0
     private var passesAtTop = 0
-    /// Passes at the operator's limit since the vCPUs were last slowed down further.
-    private var passesSinceThrottle = 0
-    private var throttlePercent = 0
     private var postCopyStarted = false
 
     public enum Step: Hashable, Sendable {
@@ -28,8 +25,7 @@ public struct ConvergenceLadder: Hashable, Sendable {
     static let firstAllowance = Duration.milliseconds(60)
     /// Passes without convergence, at the operator's limit, before the next rung.
     static let patience = 2
-    /// Passes after which a migration ends whose vCPUs are not slowed down any further. QEMU looks once a second whether they should be, and
-    /// acts at every other look; a pass may be shorter than that.
+    /// Passes after which a migration that is still throttled ends. A guest that is slowed down ever further is worse off than one that stays.
     static let lastPatience = 25
 
     public init(order: MigrationOrder) {
@@ -55,8 +51,6 @@ public struct ConvergenceLadder: Hashable, Sendable {
             return .allowBlackout(allowedBlackout)
         }
         passesAtTop += 1
-        passesSinceThrottle = statistics.throttlePercent > throttlePercent ? 0 : passesSinceThrottle + 1
-        throttlePercent = max(throttlePercent, statistics.throttlePercent)
         let losing = statistics.dirtyBytesPerSecond >= bytesPerSecond / 2
         if passesAtTop == Self.patience, autoConverge, losing { return .throttleEarlier }
         let throttleHelpsNoMore = !autoConverge || statistics.throttlePercent >= 90
@@ -64,7 +58,7 @@ public struct ConvergenceLadder: Hashable, Sendable {
             postCopyStarted = true
             return .startPostCopy
         }
-        if passesSinceThrottle >= Self.lastPatience || (passesAtTop >= 2 * Self.patience && losing && !autoConverge) { return .giveUp }
+        if passesAtTop >= Self.lastPatience || (passesAtTop >= 2 * Self.patience && losing && !autoConverge) { return .giveUp }
         return nil
     }
 }

@@ -194,18 +194,6 @@ struct ConvergenceTests {
         #expect(steps == [.allowBlackout(.milliseconds(120)), .allowBlackout(.milliseconds(240)), .allowBlackout(.milliseconds(300))])
     }
 
-    @Test("It does not give up while the vCPUs are slowed down further")
-    func throttling() {
-        var ladder = ConvergenceLadder(order: order(maxBlackout: 60))
-        let steps = (1...100).compactMap { pass in
-            ladder.step(
-                statistics(pass: pass, remaining: 1 << 28, transferred: 0, dirty: 400 << 20, throttle: min(pass / 10 * 10, 50)),
-                bytesPerSecond: 100 << 20)
-        }
-        // The last step down is in pass 50.
-        #expect(steps.first == .throttleEarlier && steps.dropFirst().first == .giveUp && steps.count == 2 + 100 - 75)
-    }
-
     @Test("Post-copy comes after throttling did not help, and only once")
     func withPostCopy() {
         let steps = steps(order(maxBlackout: 60, postCopy: true), dirty: 400 << 20, link: 100 << 20)
