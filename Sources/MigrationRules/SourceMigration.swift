@@ -26,8 +26,9 @@ public struct SourceMigration: Hashable, Sendable {
     private var cancelAsked = false
     private var givenUp: SourceFailure?
     private var postCopyBegun = false
-    /// Its link broke before the destination ran.
+    /// Its link broke, or its last page was sent, before the destination ran.
     private var postCopyIsPaused = false
+    private var postCopyIsComplete = false
     private var committed = false
 
     public init(order: MigrationOrder, source: NodeName, epoch: UInt64) {
@@ -104,6 +105,10 @@ public struct SourceMigration: Hashable, Sendable {
             enter(.committing, at: now)
             committed = true
             return [.commitOwnership(epoch: epoch + 1)]
+        case (.transferCompleted, .committing), (.transferCompleted, .resuming):
+            // Memory flows while ownership is written, and little of it may have been missing.
+            postCopyIsComplete = true
+            return []
         case (.transferCompleted, .postCopy):
             enter(.completed, at: now)
             return [.endSource, .finish(.moved)]
@@ -135,7 +140,7 @@ public struct SourceMigration: Hashable, Sendable {
             }
             return fail(.ownership(reason), at: now)
         case (.destinationRuns, .committing), (.destinationRuns, .resuming):
-            if postCopyBegun {
+            if postCopyBegun, !postCopyIsComplete {
                 enter(.postCopy, at: now)
                 lastMovement = now
                 return postCopyIsPaused ? [.recoverPostCopy] : []
