@@ -26,6 +26,8 @@ public struct SourceMigration: Hashable, Sendable {
     private var cancelAsked = false
     private var givenUp: SourceFailure?
     private var postCopyBegun = false
+    /// Its link broke before the destination ran.
+    private var postCopyIsPaused = false
     private var committed = false
 
     public init(order: MigrationOrder, source: NodeName, epoch: UInt64) {
@@ -136,7 +138,7 @@ public struct SourceMigration: Hashable, Sendable {
             if postCopyBegun {
                 enter(.postCopy, at: now)
                 lastMovement = now
-                return []
+                return postCopyIsPaused ? [.recoverPostCopy] : []
             }
             enter(.completed, at: now)
             return [.endSource, .finish(.moved)]
@@ -157,6 +159,10 @@ public struct SourceMigration: Hashable, Sendable {
             return [.endSource, .finish(.lost(reason))]
         case (.postCopyPaused, .postCopy):
             return [.recoverPostCopy]
+        case (.postCopyPaused, .committing), (.postCopyPaused, .resuming):
+            // Ownership first, and the order to run: both cross the cluster's network, and no page is missed before the machine runs.
+            postCopyIsPaused = true
+            return []
         case (.cancelAsked, _):
             return cancel(at: now)
         case (.tick, _):

@@ -27,6 +27,7 @@ public actor NodeService {
     var incoming: [UUID: IncomingMachine] = [:]
     let validations = ValidationBook()
     nonisolated let probeResources: ProbeResources
+    nonisolated let reservationTraces: ReservationTraces
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -83,6 +84,7 @@ public actor NodeService {
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
         storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
+        reservationTraces = ReservationTraces(state: configuration.directories.state, storage: storage, logger: logger)
         if let forming {
             ownership = ReplicatedOwnership(node: configuration.node, engine: forming.engine, storage: storage, logger: logger)
         } else {
@@ -106,6 +108,8 @@ public actor NodeService {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
+                group.addTask { await self.reservationTraces.keepClean() }
+                group.addTask { await self.cleanUpAfterValidations() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
                 group.addTask { await self.keepReconciled() }

@@ -140,6 +140,15 @@ struct SourceMigrationTests {
         #expect(migration.handle(.transferCompleted, at: .seconds(2)) == [.endSource, .finish(.moved)])
     }
 
+    @Test("A post-copy link that breaks before the destination runs is taken up again when it does", arguments: [false, true])
+    func postCopyPausedEarly(isWritten: Bool) {
+        var migration = migration(toDevice + [.postCopyActive] + (isWritten ? [.ownershipWritten] : []), postCopy: true)
+        #expect(migration.handle(.postCopyPaused, at: .zero) == [])
+        if !isWritten { #expect(migration.handle(.ownershipWritten, at: .zero) == [.resumeDestination(epoch: 5)]) }
+        #expect(migration.handle(.destinationRuns, at: .zero) == [.recoverPostCopy])
+        #expect(migration.phase == .postCopy)
+    }
+
     @Test("Post-copy that loses its source is reported lost")
     func postCopyLoss() {
         var migration = migration(toDevice + [.postCopyActive, .ownershipWritten, .destinationRuns], postCopy: true)

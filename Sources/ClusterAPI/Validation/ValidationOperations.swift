@@ -53,19 +53,23 @@ public struct StartValidationRequest: Hashable, Sendable, Codable {
     /// `all`, categories, tests; empty means all.
     public var tests: [String]
     public var skip: [String]
-    /// Disks that tests may write to although they carry no scratch area of ours. What is on them may be lost.
+    /// Disks that tests may write to, in a scratch area that is put back at the end. Those that are in use or carry something of others
+    /// are left alone all the same.
     public var disks: [DiskID]
+    /// Every shared disk that carries nothing may be written to, besides those in ``disks``. Absent: no.
+    public var allEmptyDisks: Bool?
     /// Mount points of file shares, the same on all nodes.
     public var shares: [String]
     public init(
         nodes: [NodeName] = [], tokens: [String] = [], tests: [String] = [], skip: [String] = [], disks: [DiskID] = [],
-        shares: [String] = []
+        allEmptyDisks: Bool? = nil, shares: [String] = []
     ) {
         self.nodes = nodes
         self.tokens = tokens
         self.tests = tests
         self.skip = skip
         self.disks = disks
+        self.allEmptyDisks = allEmptyDisks
         self.shares = shares
     }
 }

@@ -26,6 +26,15 @@ enum LinkTest {
         return LinkTestReady(address: address, port: port)
     }
 
+    /// A TCP port that nobody listens on now. Somebody else may take it before it is used; whoever asked then tries again.
+    static func freePort(on address: String) async throws -> Int {
+        let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup).bind(host: address, port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else { throw APIError(.failed, "No free port was found on \(address).") }
+        return port
+    }
+
     /// Only finds out whether the receiver can be reached.
     static func connect(to ready: LinkTestReady) async throws {
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)

@@ -73,6 +73,19 @@ struct QEMUTransfer: Sendable {
         try await monitor.execute(.resumePostcopy(to: "tcp:\(ready.hostAndPort)"))
     }
 
+    /// Waits until memory flows again. A connection that cannot be made leaves QEMU paused, and no event tells (migration.c, `migrate_fd_connect`).
+    func hasRecovered(within deadline: Duration) async throws -> Bool {
+        let end = ContinuousClock.now + deadline
+        while ContinuousClock.now < end {
+            switch try await monitor.execute(.queryMigrate).status {
+            case .postcopyPaused, .postcopyRecover: break
+            default: return true
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
+    }
+
     /// nil when QEMU does not answer; its death is reported elsewhere.
     func statistics() async -> TransferStatistics? {
         guard let reply = try? await monitor.execute(.queryMigrate, within: .seconds(2)), let memory = reply.memory else { return nil }

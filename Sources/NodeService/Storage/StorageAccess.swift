@@ -165,6 +165,12 @@ actor StorageAccess {
         return disk
     }
 
+    /// As ``disk(_:)``, without looking again at every disk when this one was found before.
+    func knownDisk(_ id: DiskID) async throws -> SharedDisk {
+        if let disk = try await connected().inventory.disk(id) { return disk }
+        return try await disk(id)
+    }
+
     /// How QEMU opens an extent.
     func attachment(of extent: Extent) async throws -> DiskAttachment {
         guard let configuration else {

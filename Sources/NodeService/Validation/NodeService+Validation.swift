@@ -52,7 +52,7 @@ extension NodeService: ValidationOperations {
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
             run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
-            storage: storage, held: probeResources, logger: logger)
+            storage: storage, held: probeResources, traces: reservationTraces, logger: logger)
         do { return try await NodeProbes.answer(request, context) } catch {
             throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
         }
@@ -64,6 +64,11 @@ extension NodeService: ValidationOperations {
         }
         try await forming.desk.check(secret: request.secret)
         return try await probe(request.request)
+    }
+
+    /// What a service that was killed left on disks and shares.
+    nonisolated func cleanUpAfterValidations() async {
+        await ProbeTraces(stateFolder: configuration.directories.state).cleanUp(storage, logger)
     }
 
     // MARK: What is asked for
@@ -96,8 +101,9 @@ extension NodeService: ValidationOperations {
             throw error(.invalid, "\"\(share)\" is no mount point: write its path from the root.")
         }
         return ValidationOrder(
-            terms: chosen.terms, selection: selection, unavailable: unavailable, disks: request.disks, shares: request.shares,
-            cluster: clusterName, hasWitness: false, requestedBy: requester)
+            terms: chosen.terms, selection: selection, unavailable: unavailable, disks: request.disks,
+            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: clusterName, hasWitness: false,
+            requestedBy: requester)
     }
 
     private func targets(_ request: StartValidationRequest) throws(APIError) -> [ValidationTarget] {

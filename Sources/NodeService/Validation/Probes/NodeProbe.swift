@@ -37,6 +37,7 @@ struct ProbeContext: Sendable {
     let host: HostCapabilities
     let storage: StorageAccess
     let held: ProbeResources
+    let traces: ReservationTraces
     let logger: Logger
 }
 

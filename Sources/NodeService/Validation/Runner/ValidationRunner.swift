@@ -14,6 +14,8 @@ struct ValidationOrder: Sendable {
     /// Chosen tests that this version cannot carry out.
     var unavailable: [ValidationTestID]
     var disks: [DiskID]
+    /// Besides those named: every shared disk that carries nothing.
+    var allEmptyDisks: Bool
     var shares: [String]
     var cluster: ClusterName?
     var hasWitness: Bool
@@ -76,7 +78,7 @@ struct ValidationRunner: Sendable {
             milliseconds: Self.milliseconds(since: began.clock), subject: facts.subject, nodes: nodes(facts), disks: facts.sharedDisks,
             options: ValidationOptions(
                 selection: order.terms, skipped: order.selection.skipped.filter { !order.unavailable.contains($0) },
-                unavailable: order.unavailable, disks: order.disks, requestedBy: order.requestedBy),
+                unavailable: order.unavailable, disks: facts.subject.testableDisks, requestedBy: order.requestedBy),
             results: ledger.results)
         let verdict = RunVerdict(run)
         status.verdict = verdict.verdict
@@ -120,9 +122,10 @@ struct ValidationRunner: Sendable {
             }
         }
         let subject = ValidationSubject(
-            nodes: targets.map(\.node), shares: order.shares, cluster: order.cluster, hasWitness: order.hasWitness)
+            nodes: targets.map(\.node), shares: order.shares, cluster: order.cluster, hasWitness: order.hasWitness,
+            namedDisks: order.disks)
         var facts = CollectedFacts(subject: subject, inventories: inventories, silent: silent)
-        facts.subject.testableDisks = facts.testableDisks(named: order.disks)
+        facts.subject.testableDisks = facts.testableDisks(named: order.disks, allEmpty: order.allEmptyDisks)
         return facts
     }
 
