@@ -106,7 +106,7 @@ extension ValidationLab {
                 try await settle(client)
                 let differing = try await validate(["cluster/configuration"], client)
                 let failures = try differing.findings("cluster/configuration", .failure)
-                #expect(failures.map(\.subject) == [.node(n2)], "\(try differing.result("cluster/configuration"))")
+                #expect(failures.map(\.subject) == [.node(n2)], "\(failures)")
                 #expect(failures.first?.reason.contains("is another one than that of n1") == true)
                 #expect(failures.first?.cure?.contains("apus node stop n2") == true)
             }
