@@ -190,7 +190,8 @@ let package = Package(
         .testTarget(
             name: "NodeServerTests",
             dependencies: [
-                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", "Validation", argumentParser, logging,
+                "apus", "ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", "NodeServer", "Validation", argumentParser, lifecycle,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -202,6 +203,12 @@ let package = Package(
         .target(
             name: "LabTesting", dependencies: ["ClusterModel", "Lab", "QMP", logging], path: "Tests/LabTesting", swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LabTesting", "ClusterModel", subprocess], swiftSettings: strict),
+        .testTarget(
+            name: "ValidationLabTests",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "ClusterRules", "ClusterStore", "Lab", "LabTesting", "NodeClient", "Validation", subprocess,
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient"], swiftSettings: strict),
         .testTarget(

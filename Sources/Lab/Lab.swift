@@ -85,7 +85,7 @@ public struct Lab: Sendable {
     }
 
     func keeper(_ member: Member) -> Keeper { Keeper(prefix: folder.prefix, member: member, groups: groups) }
-    var networks: Networks { Networks(switches: keeper(.switches)) }
+    var networks: Networks { Networks(switches: keeper(.switches), all: description.networks) }
 }
 
 /// Somebody in the lab with a network of its own, in which programs can run.

@@ -80,7 +80,7 @@ public struct LabBuilder: Sendable {
         try await lab.networks.connect(lab.keeper(.san), number: nil, limit: nil)
         try await lab.networks.connect(lab.keeper(.client), number: nil, limit: nil)
         let limit = description.migrationLimit.map { ", migration limited to \($0)" } ?? ""
-        progress("networks: cluster, storage, migration, machine\(limit)")
+        progress("networks: \(description.networks.map(\.rawValue).joined(separator: ", "))\(limit)")
 
         let san = SAN(keeper: lab.keeper(.san), folder: folder, description: description, credentials: record.credentials)
         try san.makeDisks()

@@ -10,10 +10,13 @@ public struct LabDescription: Hashable, Sendable, Codable {
     public var migrationLimit: BitRate?
     /// In order of their numbers, from LUN 1.
     public let disks: [LabDisk]
+    /// Networks that Corosync has between the nodes: 1, or 2 with ``LabNetwork/cluster2``.
+    public let clusterLinks: Int
 
     /// - Throws: ``LabError/invalid(_:)`` with the field and what is allowed.
     public init(
-        prefix: String = "lab", nodeCount: Int = 2, migrationLimit: BitRate? = nil, disks: [LabDisk] = LabDisk.standard
+        prefix: String = "lab", nodeCount: Int = 2, migrationLimit: BitRate? = nil, disks: [LabDisk] = LabDisk.standard,
+        clusterLinks: Int = 1
     ) throws(LabError) {
         guard (1...6).contains(prefix.utf8.count), prefix.utf8.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }) else {
             throw .invalid("\"\(prefix)\" is no prefix for a lab: use 1 to 6 lower-case letters.")
@@ -26,6 +29,8 @@ public struct LabDescription: Hashable, Sendable, Codable {
         for disk in disks where disk.product.wholeMatch(of: /[A-Z0-9_-]{1,16}/) == nil {
             throw .invalid("\"\(disk.product)\" is no product name for a disk: use 1 to 16 upper-case letters, digits, - and _.")
         }
+        guard (1...2).contains(clusterLinks) else { throw .invalid("A lab has 1 or 2 links between its nodes, not \(clusterLinks).") }
+        self.clusterLinks = clusterLinks
         self.prefix = prefix
         self.nodeCount = nodeCount
         self.migrationLimit = migrationLimit
@@ -34,6 +39,8 @@ public struct LabDescription: Hashable, Sendable, Codable {
 
     /// Names of the nodes, in order.
     public var nodes: [NodeName] { (1...nodeCount).map { NodeName(unchecked: "n\($0)") } }
+    /// The networks there are.
+    public var networks: [LabNetwork] { LabNetwork.allCases.filter { $0 != .cluster2 || clusterLinks > 1 } }
 }
 
 /// A disk that the lab's SAN offers.
@@ -101,6 +108,8 @@ public struct BitRate: Hashable, Sendable, Codable, CustomStringConvertible {
 public enum LabNetwork: String, Hashable, Sendable, Codable, CaseIterable {
     /// 10.71.0.0/24: the nodes among themselves.
     case cluster
+    /// 10.74.0.0/24: a second way for Corosync, in labs with two links.
+    case cluster2
     /// 10.72.0.0/24: nodes and SAN.
     case storage
     /// 10.73.0.0/24: memory of migrating machines; the one that can be limited.
@@ -108,13 +117,14 @@ public enum LabNetwork: String, Hashable, Sendable, Codable, CaseIterable {
     /// 10.77.0.0/16 and fd77::/64: virtual machines and the client, through the bridge `br0` of each node.
     case machine
 
-    /// The node's interface, for instance `cluster0`.
-    public var interface: String { rawValue + "0" }
+    /// The node's interface, for instance `cluster0`; that of ``cluster2`` is `cluster1`.
+    public var interface: String { self == .cluster2 ? "cluster1" : rawValue + "0" }
 
     /// The address of node `number` (1, 2, ...) here; nil on the machine network, where a node has none.
     public func address(ofNode number: Int) -> String? {
         switch self {
         case .cluster: "10.71.0.\(number)"
+        case .cluster2: "10.74.0.\(number)"
         case .storage: "10.72.0.\(number)"
         case .migration: "10.73.0.\(number)"
         case .machine: nil

@@ -18,7 +18,7 @@ public struct LabNode: Sendable {
     public var configurationFolder: String { lab.folder.etc(name) }
     public var stateFolder: String { lab.folder.state(name) }
     public var runtimeFolder: String { lab.folder.run(name) }
-    /// Address on a network; nil on the machine network, where a node has none.
+    /// Address on a network, whether the lab has that one or not; nil on the machine network, where a node has none.
     public func address(on network: LabNetwork) -> String? { network.address(ofNode: number) }
 
     private var number: Int { Int(name.rawValue.dropFirst()) ?? 0 }

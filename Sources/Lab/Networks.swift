@@ -4,14 +4,16 @@ import Foundation
 /// The lab's networks: a bridge for each in the switches' namespace, and a pair of virtual interfaces for each plug.
 struct Networks: Sendable {
     let switches: Keeper
+    /// Those that the lab has.
+    let all: [LabNetwork]
 
     /// The plug of a member in a switch, for instance `n1-cluster`.
     static func port(_ member: Member, _ network: LabNetwork) -> String { "\(member.name)-\(network.rawValue)" }
 
     /// Networks a member is plugged into.
-    static func networks(of member: Member) -> [LabNetwork] {
+    private func networks(of member: Member) -> [LabNetwork] {
         switch member {
-        case .node: LabNetwork.allCases
+        case .node: all
         case .san: [.storage]
         case .client: [.machine]
         case .switches: []
@@ -21,7 +23,7 @@ struct Networks: Sendable {
     func makeSwitches() async throws(LabError) {
         // Multicast snooping off: without a querier on the network it floods anyway, but only after a delay.
         try await batch(
-            LabNetwork.allCases.flatMap { network in
+            all.flatMap { network in
                 ["link add \(network.rawValue) type bridge mcast_snooping 0", "link set \(network.rawValue) up"]
             })
     }
@@ -34,7 +36,7 @@ struct Networks: Sendable {
     ) async throws(LabError) {
         let member = keeper.member
         let process = try keeper.process()
-        let networks = Self.networks(of: member)
+        let networks = self.networks(of: member)
         try await batch(
             networks.flatMap { network in
                 let port = Self.port(member, network)
@@ -73,6 +75,7 @@ struct Networks: Sendable {
     ///
     /// - Parameter members: The nodes that run; the others have no plug.
     func split(_ network: LabNetwork, into parts: [[NodeName]], running members: Set<NodeName>) async throws(LabError) {
+        try check(network)
         for (part, nodes) in parts.enumerated() {
             let bridge = Self.bridge(network, part: part)
             let known = try await Command.run(try switches.entering(["ip", "link", "show", bridge])).isSuccess
@@ -85,7 +88,7 @@ struct Networks: Sendable {
 
     /// Takes a member's plugs away, which takes its interfaces away.
     func disconnect(_ member: Member) async throws(LabError) {
-        for network in Self.networks(of: member) {
+        for network in networks(of: member) {
             let port = Self.port(member, network)
             let result = try await Command.run(try switches.entering(["ip", "link", "del", port]))
             // Gone already with the namespace of the other end: that is what was wanted.
@@ -111,8 +114,15 @@ struct Networks: Sendable {
         try await node.check(["tc", "qdisc", "replace", "dev", "migration0", "root", "tbf"] + bucket)
     }
 
+    private func check(_ network: LabNetwork) throws(LabError) {
+        guard all.contains(network) else {
+            throw .refused("This lab has no network \(network.rawValue); a lab with it is built with `apus lab up --links 2`.")
+        }
+    }
+
     /// Pulls a plug. Silent: the interface still believes in its link, but nothing passes, as with a dead switch behind a live port.
     func cut(_ member: Member, _ network: LabNetwork, isSilent: Bool) async throws(LabError) {
+        try check(network)
         let port = Self.port(member, network)
         if isSilent {
             try await switches.check(["bridge", "link", "set", "dev", port, "state", "0"])
@@ -123,6 +133,7 @@ struct Networks: Sendable {
 
     /// Puts a plug back; returns when frames pass again.
     func restore(_ keeper: Keeper, _ network: LabNetwork) async throws(LabError) {
+        try check(network)
         let port = Self.port(keeper.member, network)
         try await switches.check(["ip", "link", "set", port, "up"])
         // The kernel's link watch tells a bridge that a port has a link again, up to a second after it has. Until then the port has no

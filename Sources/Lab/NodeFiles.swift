@@ -62,7 +62,10 @@ struct NodeFiles: Sendable {
     private func settings(of node: LabNode) -> NodeSettings {
         NodeSettings(
             node: node.name,
-            addresses: LocalAddresses(cluster: node.address(on: .cluster) ?? "", migration: node.address(on: .migration) ?? ""),
+            addresses: LocalAddresses(
+                cluster: node.address(on: .cluster) ?? "",
+                cluster2: lab.description.clusterLinks > 1 ? node.address(on: .cluster2) : nil,
+                migration: node.address(on: .migration) ?? ""),
             san: san(of: node))
     }
 

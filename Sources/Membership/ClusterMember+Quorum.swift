@@ -13,7 +13,9 @@ extension ClusterMember {
         while !Task.isCancelled {
             do throws(CorosyncError) {
                 let votequorum = try await Votequorum.connect(within: .seconds(10))
+                self.votequorum = votequorum
                 await follow(votequorum)
+                self.votequorum = nil
                 votequorum.close()
             } catch {
                 logger.debug("votequorum cannot be reached", metadata: ["reason": "\(error)"])
@@ -117,12 +119,14 @@ extension ClusterMember {
 
     /// - Returns: Nil while arbitration has not decided about this ring: the poll is held back, so that votequorum waits.
     private func voteToCast(for ring: RingID) -> Bool? {
+        // Without a vote in the log nothing that the arbitration finds out changes what is polled, so nobody has to wait for it.
+        guard VotequorumTarget(of: configuration).isDeviceCounted else { return false }
         guard let witnessPort else { return configuration.witness.witness == .none ? nil : false }
         guard let decision = witnessPort.vote, decision.representative == ring.representative.rawValue, decision.sequence == ring.sequence
         else {
             return nil
         }
-        return decision.isYes && VotequorumTarget(of: configuration).isDeviceCounted && ContinuousClock.now < decision.validUntil
+        return decision.isYes && ContinuousClock.now < decision.validUntil
     }
 }
 

@@ -35,6 +35,17 @@ extension ClusterMember {
         return committedVotes.witness > 0 && committedVotes.total == committedVotes.witness ? .diskOnly : .majority
     }
 
+    /// The votes that arbitration goes by: the log's, but without this node where a newer log is known to have evicted it. It may not write
+    /// the witness then, and has to let it go for those who may.
+    private var witnessVotes: VoteTable {
+        var table = committedVotes
+        if let turnedAwayAt, turnedAwayAt >= table.version {
+            table.version = turnedAwayAt
+            table.nodes[settings.node] = nil
+        }
+        return table
+    }
+
     private func use(_ port: any WitnessPort, for witness: WitnessStatus) async {
         opened(port)
         let work = witnessWork
@@ -52,7 +63,7 @@ extension ClusterMember {
     private func opened(_ port: any WitnessPort) {
         witnessPort = port
         witnessWork = Mailbox()
-        port.newVotes(committedVotes)
+        port.newVotes(witnessVotes)
         port.newMode(witnessMode)
         if let arbitrationRing, !echo.isRingGone { port.newRing(arbitrationRing) } else { port.ringGone() }
     }
@@ -100,13 +111,13 @@ extension ClusterMember {
 
     /// Returns when the configuration wants another witness, or none; tells the one that is used what has changed.
     private func awaitOther(than witness: WitnessStatus) async {
-        var (votes, mode) = (committedVotes, witnessMode)
+        var (votes, mode) = (witnessVotes, witnessMode)
         var maintainedSince: ContinuousClock.Instant?
         var nextPeek = ContinuousClock.now
         // The number: the same disk may have been initialised anew.
         while !Task.isCancelled, configuration.witness.witness == witness.witness, configuration.witness.number == witness.number {
-            if committedVotes != votes {
-                votes = committedVotes
+            if witnessVotes != votes {
+                votes = witnessVotes
                 witnessPort?.newVotes(votes)
             }
             // A node that lost power while the votes changed may have a table in which it may not even take the witness, where the newer

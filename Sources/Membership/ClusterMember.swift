@@ -20,6 +20,9 @@ public actor ClusterMember {
     private var state = ClusterState()
     var standing = MembershipStanding()
 
+    /// The newest vote table that is known not to name this node. Kept when the witness that told it has been let go.
+    private(set) var turnedAwayAt: UInt64?
+
     private var lastNumber: UInt64 = 0
     private var waiting: [RequestID: Waiting] = [:]
 
@@ -52,6 +55,8 @@ public actor ClusterMember {
     let map = ConfigurationMap()
     let control = CorosyncControl()
     var currentRing: RingID?
+    /// While Corosync is there.
+    var votequorum: Votequorum?
     var witnessPort: (any WitnessPort)?
     var echo = Echo()
     /// The version of corosync.conf that each node wrote.
@@ -77,6 +82,7 @@ public actor ClusterMember {
         view = Mutex(View())
         let opened = try await Self.open(settings, seed: seed, logger)
         store = opened.store
+        notes = opened.notes
         log = try ConfigurationLog(
             settings: .init(
                 member: ClusterRules.GroupMember(node: settings.node, process: UInt32(bitPattern: getpid())),
@@ -86,26 +92,41 @@ public actor ClusterMember {
 
     private static func open(
         _ settings: MemberSettings, seed: ReplicaImage?, _ logger: Logger
-    ) async throws(StoreError) -> (store: ConfigurationStore, image: ReplicaImage?) {
+    ) async throws(StoreError) -> (store: ConfigurationStore, image: ReplicaImage?, notes: [EventNote]) {
         func attempt() async throws(StoreError) -> ConfigurationStore {
             try await ConfigurationStore.open(folder: settings.storeFolder, cluster: settings.cluster, node: settings.node)
         }
         let store: ConfigurationStore
+        // For the history of the cluster, which can be written only once this node takes part again.
+        var notes: [EventNote] = []
+        func tell(_ sentence: String, because cause: String?) {
+            notes.append(EventNote(node: settings.node, severity: .warning, cause: cause, sentence: sentence))
+        }
         do throws(StoreError) { store = try await attempt() } catch {
             guard case .damaged = error else { throw error }
             let aside = try ConfigurationStore.quarantine(folder: settings.storeFolder)
             logger.error(
                 "the replica of the configuration is damaged; it is put aside, and fetched from the others",
                 metadata: ["reason": "\(error)", "aside": "\(aside ?? "nothing")"])
+            tell("The copy of the configuration on \(settings.name) was damaged. It was put aside and fetched anew.", because: "\(error)")
             store = try await attempt()
         }
         switch try await store.memory {
-        case .lost: return (store, nil)
+        case .lost:
+            if notes.isEmpty {
+                logger.error("the replica of the configuration is gone; it is fetched from the others", metadata: ["path": "\(store.path)"])
+                tell("The copy of the configuration on \(settings.name) was gone and was fetched anew.", because: nil)
+            }
+            return (store, nil, notes)
         case .fresh:
-            guard let seed else { return (store, nil) }
+            guard let seed else {
+                // A node that has just been added, or one whose folder was removed with every trace in it.
+                logger.notice("there is no replica of the configuration yet; it is fetched from the others")
+                return (store, nil, notes)
+            }
             try await store.make([.promise(epoch: seed.position.promised), .adopt(seed)])
-            return (store, try await store.load())
-        default: return (store, try await store.load())
+            return (store, try await store.load(), notes)
+        default: return (store, try await store.load(), notes)
         }
     }
 
@@ -117,6 +138,7 @@ public actor ClusterMember {
             group.addTask { await self.followQuorum() }
             group.addTask { await self.followWitness() }
             group.addTask { await self.followCorosync() }
+            group.addTask { await self.followLinks() }
             group.addTask { await self.storeChanges() }
             group.addTask { await self.carryOutEffects() }
             group.addTask { await self.tickForever() }
@@ -244,6 +266,7 @@ public actor ClusterMember {
                 logger.notice("the configuration", metadata: ["is": "\(status.sentence(names: names))"])
             }
             standing.log = status
+            if case .turnedAway(let version) = status.phase { turnedAwayAt = max(turnedAwayAt ?? 0, version) }
             publish()
         }
     }

@@ -13,7 +13,6 @@ extension CorosyncConfiguration {
         if target.deviceVotes > 0 {
             var device = Witness()
             device.votes = UInt32(clamping: target.deviceVotes)
-            device.isCounted = target.isDeviceCounted
             // What the arbitration counts on: after this time no stale vote of a silent node counts.
             device.timeout = ArbitrationTimings().pollTimeout
             witness = device

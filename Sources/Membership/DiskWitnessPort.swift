@@ -10,11 +10,13 @@ public final class DiskWitnessPort: WitnessPort {
     public let changes: AsyncStream<WitnessChange>
     private let report: AsyncStream<WitnessChange>.Continuation
     private let disk: WitnessDisk
+    private let logger: Logger
     private let tasks = Mutex<[Task<Void, Never>]>([])
 
     /// Begins to arbitrate; ends with ``close()``.
     public init(_ disk: WitnessDisk, logger: Logger) {
         self.disk = disk
+        self.logger = logger
         (changes, report) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
         let begun: [Task<Void, Never>] = [
             Task { await disk.run() },
@@ -44,8 +46,14 @@ public final class DiskWitnessPort: WitnessPort {
 
     public func read() async throws -> ReplicaImage? {
         let reading = try await disk.readConfiguration()
-        // Where a newer write may be lost, the disk must not speak for what was acknowledged: to the log it is a witness that cannot be read.
-        guard !reading.mayBeStale else { throw WitnessPortError.mayBeStale(reading.defects) }
+        // Where a newer write may be lost, the disk must not speak for what was acknowledged. To the log it is a witness without a copy:
+        // it does not count until nodes that are a majority without it have written it again.
+        guard !reading.mayBeStale else {
+            logger.warning(
+                "the witness may have lost its newest copy of the configuration; it does not count until it is written again",
+                metadata: ["defects": "\(reading.defects.joined(separator: "; "))"])
+            return nil
+        }
         guard !reading.content.payload.isEmpty else { return nil }
         return try ReplicaImageCodec.decode(reading.content.payload)
     }
@@ -88,27 +96,17 @@ public final class DiskWitnessPort: WitnessPort {
     }
 
     private func compare() async {
-        var held: UInt64?
+        var held: WitnessDisk.HeldTenure?
         var holder: NodeID??
         var problem: String??
         while !Task.isCancelled {
-            let now = (held: await disk.heldNumber, holder: await disk.holder, problem: disk.lastProblem)
-            if now.held != held { report.yield(now.held.map { .held(id: $0) } ?? .notHeld) }
+            let now = (held: await disk.held, holder: await disk.holder, problem: disk.lastProblem)
+            // Also when it was lost and won between two looks: what is on it must be read again then.
+            if now.held != held { report.yield(now.held.map { .held(id: $0.number) } ?? .notHeld) }
             if holder != .some(now.holder) { report.yield(.holder(now.holder)) }
             if problem != .some(now.problem) { report.yield(.problem(now.problem)) }
             (held, holder, problem) = (now.held, now.holder, now.problem)
             try? await Task.sleep(for: .milliseconds(50))
-        }
-    }
-}
-
-/// Why the witness's copy cannot be used.
-public enum WitnessPortError: Error, Hashable, CustomStringConvertible {
-    case mayBeStale([String])
-    public var description: String {
-        switch self {
-        case .mayBeStale(let defects):
-            "the witness may have lost its newest copy of the configuration (\(defects.joined(separator: "; "))); it does not count until it is written again"
         }
     }
 }

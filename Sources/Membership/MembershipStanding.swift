@@ -20,8 +20,17 @@ public struct MembershipStanding: Hashable, Sendable {
     public var corosyncProblem: String?
     /// Corosync has delivered nothing on this node for so long that the others may be a ring without it.
     public var isCorosyncSilent = false
+    /// Links of Corosync that are down, to nodes that are in the ring all the same: by the other link.
+    public var brokenLinks: [BrokenLink] = []
     /// Why the log cannot be followed any more, for good: an entry that this version cannot read.
     public var logProblem: String?
+
+    public struct BrokenLink: Hashable, Sendable {
+        /// The node at the other end.
+        public var node: NodeID
+        /// 0 for the first cluster network, 1 for the second.
+        public var link: Int
+    }
 
     public init() {}
 

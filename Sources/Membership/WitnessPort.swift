@@ -17,7 +17,7 @@ public protocol WitnessPort: Sendable {
     func force()
     /// The newest vote table of the copy, whoever holds the witness: a hint for arbitration. Nil when it cannot be read.
     func peek() async -> VoteTable?
-    /// The copy of the configuration; nil when there is none yet.
+    /// The copy of the configuration; nil when there is none yet, or none that may speak for what was acknowledged.
     func read() async throws -> ReplicaImage?
     /// Writes the older slot and returns once that is durable, and this node still held the witness afterwards.
     func write(_ image: ReplicaImage) async throws
@@ -40,7 +40,7 @@ public struct WitnessDecision: Hashable, Sendable {
 }
 
 public enum WitnessChange: Hashable, Sendable {
-    /// This node holds it, and nothing that was written before can land any more.
+    /// This node holds it, and nothing that was written before can land any more. Once for each time that it becomes the holder.
     case held(id: UInt64)
     /// This node does not hold it, or not any more.
     case notHeld

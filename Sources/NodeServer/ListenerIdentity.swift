@@ -50,7 +50,13 @@ public final class ListenerIdentity: Sendable {
         }
     }
 
+    /// How long a closed connection waits for the other side to say that it is closed there too. A client that keeps it for later says
+    /// so only when it next looks at it, and NIOSSL's five seconds would be those that the node service takes to stop.
+    private static let goodbyeLimit = TimeAmount.milliseconds(300)
+
     private func set(_ configuration: TLSConfiguration, isRenewal: Bool) throws {
+        var configuration = configuration
+        configuration.shutdownTimeout = Self.goodbyeLimit
         let context = try NIOSSLContext(configuration: configuration)
         state.withLock { state in
             state.context = context

@@ -99,12 +99,19 @@ public actor WitnessDisk {
     /// The node that holds the witness, as this one read last.
     public var holder: NodeID? { machine.holder }
     public var isHolder: Bool { machine.isHolder(at: now) }
-    /// ``VoteTable/witnessID`` of the witness that this node holds; nil when it does not hold it.
-    public var heldNumber: UInt64? { isHolder ? medium?.number : nil }
+    /// The witness while this node holds it; nil when it does not.
+    public var held: HeldTenure? { isHolder ? medium.map { HeldTenure(number: $0.number, tenure: machine.tenure) } : nil }
+    /// One time of holding the witness, from taking it to losing it.
+    public struct HeldTenure: Hashable, Sendable {
+        /// ``VoteTable/witnessID``.
+        public var number: UInt64
+        /// Another one each time.
+        public var tenure: UInt64
+    }
 
     /// Reads the newest configuration. Only the holder: it has passed the barrier, so nothing older can land after what it reads.
     public func readConfiguration() async throws(WitnessDiskError) -> WitnessReading {
-        let store = try held().store
+        let store = try heldMedium().store
         do throws(WitnessError) { return try await store.readNewest() } catch { throw .witness(error) }
     }
 
@@ -116,12 +123,12 @@ public actor WitnessDisk {
 
     /// Writes the configuration durably, as the holder, and makes sure that this node still was the holder when it was done.
     public func writeConfiguration(_ content: WitnessContent, evenIfDamaged: Bool = false) async throws(WitnessDiskError) {
-        let medium = try held()
+        let medium = try heldMedium()
         do throws(WitnessError) { try await medium.store.write(content, evenIfDamaged: evenIfDamaged) } catch { throw .witness(error) }
         guard (try? await medium.holder()) == key else { throw .lostWhileWriting(disk: medium.store.name) }
     }
 
-    private func held() throws(WitnessDiskError) -> any WitnessMedium {
+    private func heldMedium() throws(WitnessDiskError) -> any WitnessMedium {
         guard isHolder, let medium else {
             let holder = machine.holder.map { $0 == node ? "nobody for certain" : "node \($0)" } ?? "nobody"
             throw .notHolder(disk: medium?.store.name ?? label, holder: holder)

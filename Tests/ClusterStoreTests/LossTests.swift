@@ -91,6 +91,33 @@ struct LossTests {
         }
     }
 
+    @Test("All that was synced lies in a log that is damaged or gone: not an empty replica, but a damaged one", arguments: [true, false])
+    func onlyTheLog(isRemoved: Bool) async throws {
+        try await withFolder { folder in
+            let store = try await openStore(folder)
+            try await store.make([.adopt(ContradictionTests.base)])
+            var files = FileSet(of: folder)
+            try await store.close()
+            // Before the first checkpoint the database is a single page, without a table.
+            try #require(files.database.count == 4_096 && files.log.count > 1_000)
+            if isRemoved {
+                files.contents["cluster.sqlite-wal"] = nil
+            } else {
+                for index in stride(from: 600, to: files.log.count, by: 512) { files.log[index] ^= 0xA5 }
+            }
+            try files.write(to: folder)
+            let error = await #expect(throws: StoreError.self) { try await openStore(folder) }
+            guard case .damaged(_, let reason)? = error else { throw WriterError("\(String(describing: error))") }
+            #expect(reason.contains("nothing is left"))
+            // Nothing was built on top of it.
+            #expect(FileSet(of: folder).database == files.database)
+            #expect(try ConfigurationStore.quarantine(folder: folder) != nil)
+            let anew = try await openStore(folder)
+            #expect(try await anew.wasLost)
+            try await anew.close()
+        }
+    }
+
     @Test(
         "Content that SQLite finds nothing wrong with is verified by its hashes",
         arguments: [

@@ -100,11 +100,7 @@ struct ThreeNodesAndDiskTests {
         }
     }
 
-    @Test(
-        "nodes are lost one after the other, down to one and the disk",
-        .disabled(
-            "A defect: until the votes have changed once, three nodes with a disk stay without Corosync's quorum when one is lost."
-        ))
+    @Test("nodes are lost one after the other, down to one and the disk")
     func oneAfterTheOther() async throws {
         try await story { stage in
             let n1 = stage.nodes[0]

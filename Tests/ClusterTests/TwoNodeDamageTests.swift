@@ -6,20 +6,25 @@ import Testing
 
 /// What a node keeps its copy of the configuration in is damaged, or is full.
 extension TwoNodeTests {
-    @Test(
-        "bytes of a node's database are flipped while it is off: it fetches the configuration anew",
-        .disabled("The node comes back whole, but its log does not speak of damage: it is not known yet which pages were hit."))
+    @Test("bytes of a node's database are flipped while it is off: it says so, and fetches the configuration anew")
     func damagedDatabase() async throws {
         try await story { stage in
             let struck = try await stage.others(stage.holder())[0]
             let node = try stage.node(struck)
+            let before = try await stage.lastEvent(at: struck)
             try await stage.powerOff([struck])
             // The log too: its pages would stand for those of the database.
             let database = node.stateFolder + "/cluster/store/cluster.sqlite"
             for file in [database, database + "-wal"] where FileManager.default.fileExists(atPath: file) { try Self.damage(file) }
             try await stage.powerOn([struck])
             try await stage.settle()
-            #expect(try String(contentsOfFile: node.serviceLog, encoding: .utf8).contains("damaged"))
+            #expect(try String(contentsOfFile: node.serviceLog, encoding: .utf8).contains("the configuration is damaged"))
+            _ = try await stage.event(at: stage.others(struck)[0], after: before, "the damage") {
+                $0.severity == .warning && $0.sentence.contains("on \(struck) was damaged")
+            }
+            let store = node.stateFolder + "/cluster/store"
+            let kept = try FileManager.default.contentsOfDirectory(atPath: store).filter { $0.hasPrefix("cluster.sqlite.damaged-") }
+            #expect(!kept.isEmpty, "the damaged database was not put aside")
         }
     }
 

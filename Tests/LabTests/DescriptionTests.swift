@@ -36,6 +36,17 @@ struct DescriptionTests {
         #expect(((try? LabDescription(nodeCount: count)) != nil) == isAllowed)
     }
 
+    @Test("One or two links, and as many networks for them", arguments: [(0, nil), (1, 4), (2, 5), (3, nil)] as [(Int, Int?)])
+    func links(count: Int, networks: Int?) throws {
+        let description = try? LabDescription(clusterLinks: count)
+        #expect(description?.networks.count == networks)
+        guard let description else { return }
+        // Names of interfaces have at most 15 characters (IFNAMSIZ).
+        let interfaces = Set(description.networks.map(\.interface))
+        #expect(interfaces.count == networks && interfaces.allSatisfy { $0.utf8.count < 16 })
+        #expect(Set(description.networks.map { $0.address(ofNode: 7) }).count == networks)
+    }
+
     @Test(
         "Disks have a sensible size and a plain name",
         arguments: [

@@ -47,6 +47,7 @@ extension WitnessArbitration {
             return ringGoneSince.map { now - $0 >= ringAge } ?? false
         }
         if mode == .maintenance { return isEnoughAlone(ring) || votes.isMajority(ring.members, withWitness: false) }
+        if !isMember { return now - ringSince >= ringAge && !isForced }
         return mode == .majority && !mayTake(ring) && now - ringSince >= ringAge && !isForced
     }
 
@@ -56,7 +57,7 @@ extension WitnessArbitration {
     private func isChallenger(_ now: Duration) -> Bool {
         guard let ring, mode != .maintenance, ring.members.contains(node) else { return false }
         if isForced { return true }
-        guard mayTake(ring), hasEverybody(ring) || now - ringSince >= ringAge else { return false }
+        guard isMember, mayTake(ring), hasEverybody(ring) || now - ringSince >= ringAge else { return false }
         let lowest = ring.members.filter { other in
             other == node || tracks[other].map { $0.beat != nil && $0.writtenAfter != nil && now - $0.seenAt < timings.lease } ?? false
         }.min()

@@ -52,6 +52,9 @@ public struct WitnessArbitration: Sendable {
     /// When the last claim was sent after which the reservation was read as this node's.
     var claimConfirmed: Duration?
     var challenged: NodeID?
+    /// How often this node has become the holder. Who looks only now and then sees by it that the witness was lost and won meanwhile.
+    public private(set) var tenure: UInt64 = 0
+    private var isTenureOver = true
 
     var lastVote: WitnessVote?
     var lastCast: Duration = .zero
@@ -103,6 +106,16 @@ public struct WitnessArbitration: Sendable {
     /// - Parameter now: Since any fixed instant; never goes back.
     public mutating func handle(_ input: ArbitrationInput, at now: Duration) -> [ArbitrationEffect] {
         var effects: [ArbitrationEffect] = []
+        // Time alone ends it as well.
+        if !isHolder(at: now) { isTenureOver = true }
+        defer {
+            if !isHolder(at: now) {
+                isTenureOver = true
+            } else if isTenureOver {
+                isTenureOver = false
+                tenure += 1
+            }
+        }
         switch input {
         case .tick: break
         case .ring(let new):
@@ -182,10 +195,13 @@ public struct WitnessArbitration: Sendable {
 
     var ringAge: Duration { timings.ringAge(nodes: votes.nodes.count) }
 
+    /// Whether the newest votes that are known name this node. A node that was evicted may not write the configuration, so it must not keep the
+    /// witness from those who may.
+    var isMember: Bool { votes.nodes[node] != nil }
     private var nodeVotes: Int { votes.total - votes.witness }
     func ringVotes(_ ring: ArbitrationRing) -> Int { votes.votes(of: ring.members, withWitness: false) }
     /// Half of the nodes' votes or more: only such a ring may take the witness.
-    func mayTake(_ ring: ArbitrationRing) -> Bool { mode == .diskOnly || ringVotes(ring) * 2 >= nodeVotes && ringVotes(ring) > 0 }
+    func mayTake(_ ring: ArbitrationRing) -> Bool { mode == .diskOnly && isMember || ringVotes(ring) * 2 >= nodeVotes && ringVotes(ring) > 0 }
     func isEnoughAlone(_ ring: ArbitrationRing) -> Bool { mode == .majority && ringVotes(ring) >= votes.majority }
     private func couldDecide(_ ring: ArbitrationRing) -> Bool { mayTake(ring) && !isEnoughAlone(ring) }
     /// No node can be in another ring and not have noticed.

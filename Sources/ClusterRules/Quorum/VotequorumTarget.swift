@@ -10,10 +10,12 @@ public struct VotequorumTarget: Hashable, Sendable {
     public var nodeVotes: [NodeID: Int]
     /// `quorum.expected_votes`: node votes, and the device's if it is to be counted.
     public var expectedVotes: Int
-    /// `quorum.device.votes`. It may change, and the section come and go, at a reload (measured with 3.1.7; votequorum(5) says otherwise).
+    /// `quorum.device.votes`; with 0 the section is left out. It may change, and the section come and go, at a reload (measured with
+    /// 3.1.7; votequorum(5) says otherwise).
     public var deviceVotes: Int
-    /// Whether the node service may poll "yes" at all; with false the device's vote is never added.
-    public var isDeviceCounted: Bool
+    /// Whether the node service may poll "yes" at all: a vote without a section in the file counts nothing, and one that follows the file
+    /// late must not count by accident.
+    public var isDeviceCounted: Bool { deviceVotes > 0 }
 
     public init(of state: ClusterState) {
         var nodeVotes = Dictionary(state.nodes.keys.map { ($0, state.votes.nodes[$0, default: 0]) }, uniquingKeysWith: max)
@@ -24,21 +26,20 @@ public struct VotequorumTarget: Hashable, Sendable {
             nodeVotes = nodeVotes.mapValues { _ in each }
             self.nodeVotes = nodeVotes
             deviceVotes = nodeVotes.values.reduce(0, +)
-            isDeviceCounted = true
             expectedVotes = deviceVotes * 2
             return
         }
-        let deviceVotes = state.witness.witness == .none ? 0 : 1
-        let isDeviceCounted = deviceVotes > 0 && state.votes.witness > 0
+        // No section for a witness without a vote. Corosync counts a device that only withholds its vote among those that it expects, so
+        // that two nodes of three had no quorum (measured with 3.1.7).
+        let deviceVotes = state.witness.witness != .none && state.votes.witness > 0 ? 1 : 0
         // Corosync refuses a device unless `expected_votes` is at least two more than its votes (measured: it does not start, or after a
-        // reload ignores the device). So where the log leaves fewer votes beside a witness, the lowest voter has more of them in the file.
-        // That can make Corosync call it quorate where the log has no majority; the node then runs nothing, because both must agree.
+        // reload ignores the device). So where the log leaves one vote beside the witness, the lowest voter has two in the file. That can
+        // make Corosync call it quorate where the log has no majority; the node then runs nothing, because both must agree.
         let sum = nodeVotes.values.reduce(0, +)
-        let needed = deviceVotes == 0 ? 0 : 2 + (isDeviceCounted ? 0 : deviceVotes)
+        let needed = deviceVotes == 0 ? 0 : 2
         if sum < needed, let only = nodeVotes.filter({ $0.value > 0 }).keys.min() { nodeVotes[only, default: 0] += needed - sum }
         self.nodeVotes = nodeVotes
         self.deviceVotes = deviceVotes
-        self.isDeviceCounted = isDeviceCounted
-        expectedVotes = nodeVotes.values.reduce(0, +) + (isDeviceCounted ? deviceVotes : 0)
+        expectedVotes = nodeVotes.values.reduce(0, +) + deviceVotes
     }
 }

@@ -21,7 +21,8 @@ struct OpenDatabase {
         try files.makeFolder()
         lock = try StoreLock(files)
         let hasTraces = try files.hasTraces()
-        if try files.hasDatabase() {
+        let isThere = try files.hasDatabase()
+        if isThere {
             try files.restrictMode()
         } else {
             // What a crash left while a damaged database was put aside: a log without its database.
@@ -34,7 +35,7 @@ struct OpenDatabase {
         let first = StoredPosition(cluster: cluster, node: node, memory: hasTraces ? .lost : .fresh, changes: marked &+ 1)
         do {
             queue = try DatabaseQueue(path: files.database, configuration: Schema.configuration())
-            position = try Self.verified(queue, files, first: first)
+            position = try Self.verified(queue, files, first: first, wasWritten: isThere && marked > 0)
             guard position.changes >= marked else {
                 throw Damage("change \(marked) had been synced, the last one that is there is \(position.changes)")
             }
@@ -43,9 +44,17 @@ struct OpenDatabase {
     }
 
     /// Looks at everything before it changes anything.
-    private static func verified(_ queue: DatabaseQueue, _ files: StoreFiles, first: StoredPosition) throws -> StoredPosition {
+    ///
+    /// - Parameter wasWritten: The mark says that something had been synced to the file that is there.
+    private static func verified(
+        _ queue: DatabaseQueue, _ files: StoreFiles, first: StoredPosition, wasWritten: Bool
+    ) throws -> StoredPosition {
         try queue.writeWithoutTransaction { database in
-            if try Schema.ownership(of: database, path: files.database) == .ours { try checkStructure(of: database) }
+            switch try Schema.ownership(of: database, path: files.database) {
+            case .ours: try checkStructure(of: database)
+            // Until the first checkpoint all there is lies in the log. SQLite takes one that is damaged for empty, and the database with it.
+            case .blank: if wasWritten { throw Damage("nothing is left in it, although changes had been synced") }
+            }
             guard try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL") == "wal" else {
                 throw StoreError.inputOutput(path: files.database, reason: "SQLite cannot keep a write-ahead log here")
             }

@@ -36,8 +36,6 @@ extension CorosyncConfiguration {
         for section in list.section.all("node") { nodes.append(try Self.node(Reader(section))) }
         var witness: Witness?
         if let section = quorum.section.section("device") { witness = try Self.witness(Reader(section)) }
-        let expectedVotes: UInt64 = try quorum.number("expected_votes")
-        witness?.isCounted = expectedVotes != nodes.reduce(0) { $0 + UInt64($1.votes) }
         self.init(
             clusterID: id, clusterName: try totem.text("cluster_name"), version: try totem.number("config_version"), nodes: nodes,
             witness: witness, timing: try Self.timing(totem))

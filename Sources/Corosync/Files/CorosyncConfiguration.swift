@@ -36,8 +36,6 @@ public struct CorosyncConfiguration: Hashable, Sendable {
     /// The quorum device by which ``Votequorum`` casts the witness's vote.
     public struct Witness: Hashable, Sendable {
         public var votes: UInt32 = 1
-        /// Whether `expected_votes` has room for its votes. Without it no node polls "yes", and the nodes decide among themselves.
-        public var isCounted = true
         /// A vote counts this long after the last poll.
         public var timeout: Duration = .milliseconds(3_000)
         /// How long a change of membership waits for the vote. All nodes wait, and all messages with them.
@@ -72,7 +70,7 @@ public struct CorosyncConfiguration: Hashable, Sendable {
     public var linkCount: Int { nodes.first?.addresses.count ?? 0 }
 
     /// The votes of all nodes and the witness's.
-    public var expectedVotes: UInt64 { nodes.reduce(UInt64(witness.map { $0.isCounted ? $0.votes : 0 } ?? 0)) { $0 + UInt64($1.votes) } }
+    public var expectedVotes: UInt64 { nodes.reduce(UInt64(witness?.votes ?? 0)) { $0 + UInt64($1.votes) } }
 }
 
 /// Why a corosync.conf is not usable or may not be touched.

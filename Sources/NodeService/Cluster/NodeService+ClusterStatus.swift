@@ -22,8 +22,10 @@ extension NodeService: ClusterStatusOperations {
     private func report(of view: ClusterMember.View) -> ClusterStatusReport {
         let (state, standing) = (view.state, view.standing)
         let names = { (id: NodeID) in state.name(of: id) }
-        // What this node read last is not what it can use now.
-        let isOutOfReach = standing.witnessProblem != nil && standing.witnessHolder.map { state.name(of: $0) } == node.rawValue
+        // What this node read last is not what it can use now. Where another holds the witness, the log that closed for want of it tells,
+        // or Corosync, which has no quorum because that node does not cast its vote either.
+        let isHolder = standing.witnessHolder.map { state.name(of: $0) } == node.rawValue
+        let isOutOfReach = standing.log.isWitnessMissing || standing.witnessProblem != nil && (isHolder || !standing.isQuorate)
         let quorum = QuorumStanding(
             of: state, present: standing.members, witnessHolder: isOutOfReach ? nil : standing.witnessHolder)
         var witness: ClusterStatusReport.WitnessLine?
@@ -37,13 +39,25 @@ extension NodeService: ClusterStatusOperations {
             configuration: sentence(of: standing, names: names), model: state.quorum.model,
             isModelAutomatic: state.quorum.isModelAutomatic, isDynamic: state.quorum.isDynamic,
             secondsUntilStop: state.quorum.secondsUntilStop, votesPresent: quorum.votesPresent, votesNeeded: quorum.votesNeeded,
-            votesTotal: quorum.votesTotal, tolerance: quorum.sentence, warnings: state.quorumWarnings,
+            votesTotal: quorum.votesTotal, tolerance: quorum.sentence, warnings: linkWarnings(of: standing, state) + state.quorumWarnings,
             nodes: state.nodes.values.sorted { $0.id < $1.id }.map { member in
                 .init(
                     name: member.name, id: member.id, state: member.state, votes: state.votes.nodes[member.id, default: 0],
                     isPresent: standing.members.contains(member.id), isCoordinator: state.coordinator == member.id,
                     machines: state.machines(ownedBy: member.id).count)
             }, witness: witness, index: state.appliedIndex)
+    }
+
+    /// One for each network with a broken link, naming whom this node does not reach by it.
+    private func linkWarnings(of standing: MembershipStanding, _ state: ClusterState) -> [String] {
+        Dictionary(grouping: standing.brokenLinks, by: \.link).sorted { $0.key < $1.key }.map { link, broken in
+            let nodes = broken.sorted { $0.node < $1.node }.compactMap { state.nodes[$0.node] }
+            let others = nodes.map { "\($0.name) (\($0.addresses.rings.dropFirst(link).first ?? "no address"))" }.joined(separator: ", ")
+            // The API listens on the first address alone.
+            let also = link == 0 ? " Until then machines do not move, and those of other nodes are not shown." : ""
+            return "From \(node) the \(link == 0 ? "first" : "second") cluster network does not reach \(others). Corosync goes on by the "
+                + "other one; check the network before that fails too.\(also)"
+        }
     }
 
     private func sentence(of standing: MembershipStanding, names: (NodeID) -> String) -> String {

@@ -15,7 +15,13 @@ extension NodeService {
         let addition = try NodeAddition(
             request, member: member, state: state, own: try await offer(), identity: forming.folder.identity, engine: forming.engine,
             requestedBy: requester)
-        return try await begin(.addNode, of: addition.node.rawValue) { report in try await addition.run(report) }
+        let (engine, by) = (forming.engine, requester)
+        let note = note(of: request.validation, before: "\(addition.node) was added")
+        return try await begin(.addNode, of: addition.node.rawValue) { report in
+            let sentence = try await addition.run(report)
+            await Self.remember(note, engine, by, report)
+            return sentence
+        }
     }
 
     public func evictNode(_ target: NodeName, _ request: ForceRequest) async throws(APIError) -> ClusterChange {

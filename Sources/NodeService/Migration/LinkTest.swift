@@ -43,8 +43,9 @@ enum LinkTest {
         try await channel.close()
     }
 
+    /// - Parameter duration: Less than ``receiverLifetime``.
     /// - Returns: Bytes a second that the receiver acknowledged.
-    static func send(to ready: LinkTestReady) async throws -> UInt64 {
+    static func send(to ready: LinkTestReady, for duration: Duration = duration) async throws -> UInt64 {
         let sender = Sender()
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
             .connectTimeout(.seconds(1))

@@ -38,6 +38,7 @@ struct LabUp: AsyncParsableCommand {
             Examples:
               apus lab up --nodes 2                       a running cluster called lab
               apus lab up --nodes 3 --witness disk        with a witness although the number is odd
+              apus lab up --nodes 2 --links 2             Corosync has two networks between the nodes
               apus lab up --nodes 3 --unjoined            leave forming a cluster to you
               apus lab up --nodes 2 --static --migration-limit 1Gbit
             """)
@@ -60,6 +61,7 @@ struct LabUp: AsyncParsableCommand {
 
     @OptionGroup var lab: LabOptions
     @Option(help: "1 to 16.") var nodes = 2
+    @Option(help: "Networks between the nodes that Corosync uses: 1, or 2 with the network cluster2.") var links = 1
     @Option(help: ArgumentHelp("What a node may send on the migration network, for instance 1Gbit.", valueName: "rate"))
     var migrationLimit: String?
     @Option(name: .customLong("csv-gib"), help: "Size of each of the two disks for Cluster Shared Volumes, in GiB.") var csvGiB = 8
@@ -79,7 +81,7 @@ struct LabUp: AsyncParsableCommand {
         for index in disks.indices where disks[index].product == "CSV" { disks[index].byteCount = UInt64(csvGiB) << 30 }
         var tools = try LabTools.find()
         if let apusd { tools.apusd = URL(fileURLWithPath: apusd).standardizedFileURL.path }
-        let description = try LabDescription(prefix: lab.prefix, nodeCount: nodes, migrationLimit: limit, disks: disks)
+        let description = try LabDescription(prefix: lab.prefix, nodeCount: nodes, migrationLimit: limit, disks: disks, clusterLinks: links)
 
         let first: LabNodes =
             switch kind {

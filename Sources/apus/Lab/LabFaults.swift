@@ -40,7 +40,7 @@ struct LabCut: AsyncParsableCommand {
 
     @OptionGroup var lab: LabOptions
     @Argument(help: "n1, n2, ... or san.") var node: String
-    @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
+    @Argument(help: "cluster, cluster2, storage, migration or machine.") var network: LabNetwork
     @Flag(help: "Keep the node's link up, but pass nothing, as a dead switch does.") var silent = false
 
     func validate() throws { try checkPlug(of: node, in: network) }
@@ -62,7 +62,7 @@ struct LabRestore: AsyncParsableCommand {
 
     @OptionGroup var lab: LabOptions
     @Argument(help: "n1, n2, ... or san.") var node: String
-    @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
+    @Argument(help: "cluster, cluster2, storage, migration or machine.") var network: LabNetwork
 
     func validate() throws { try checkPlug(of: node, in: network) }
 
@@ -87,7 +87,7 @@ struct LabSplit: AsyncParsableCommand {
         discussion: "Example: apus lab split cluster n1,n2 n3,n4      and later: apus lab join cluster")
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
+    @Argument(help: "cluster, cluster2, storage, migration or machine.") var network: LabNetwork
     @Argument(help: "The nodes of each part; nodes that are not named keep company with the first.", transform: parseNodeNames)
     var parts: [[NodeName]]
 
@@ -102,7 +102,7 @@ struct LabJoin: AsyncParsableCommand {
         commandName: "join", abstract: "Make a network that was split one again.", discussion: "Example: apus lab join cluster")
 
     @OptionGroup var lab: LabOptions
-    @Argument(help: "cluster, storage, migration or machine.") var network: LabNetwork
+    @Argument(help: "cluster, cluster2, storage, migration or machine.") var network: LabNetwork
 
     func run() async throws {
         try await lab.open().join(network)

@@ -304,4 +304,44 @@ struct WitnessArbitrationTests {
         bench.wait(.seconds(2))
         #expect(bench.isVoting)
     }
+
+    @Test("Evicted: the witness is let go and not taken again, whatever the mode", arguments: [ArbitrationMode.majority, .diskOnly])
+    func evicted(mode: ArbitrationMode) throws {
+        var bench = try Bench(mode: mode)
+        // In a ring with a node that has votes, which alone would let it keep the witness.
+        bench.ring(1, 1, 2)
+        bench.wait(.seconds(3))
+        #expect(bench.isVoting && bench.holder != nil)
+        bench.give(.votes(VoteTable(version: 9, nodes: [try Self.id(2): 1], witness: 1)))
+        bench.wait(.seconds(3))
+        #expect(bench.holder == nil && bench.events.last == .released && bench.votes.last == .no)
+        bench.operations = []
+        bench.wait(.seconds(20))
+        #expect(bench.holder == nil && bench.operations.isEmpty)
+        // Taken back into the cluster, it takes part again.
+        bench.give(.votes(VoteTable(version: 10, nodes: [try Self.id(1): 1, try Self.id(2): 1], witness: 1)))
+        bench.wait(.seconds(3))
+        #expect(bench.isVoting && bench.holder != nil)
+    }
+
+    @Test("Each time of holding the witness has a number of its own, however short the time between")
+    func tenures() throws {
+        var bench = try Bench()
+        bench.ring(1, 1, 2)
+        bench.wait(.seconds(3))
+        #expect(bench.machine.isHolder(at: bench.now) && bench.machine.tenure == 1)
+        bench.wait(.seconds(10))
+        #expect(bench.machine.tenure == 1)
+        // Another node has it for a moment, until this one sees it and takes it back, since that node shows no sign of life.
+        bench.holder = NodeReservationKey(cluster: Self.cluster, node: try Self.id(2), epoch: 1)
+        bench.wait(.seconds(3))
+        #expect(bench.machine.isHolder(at: bench.now) && bench.machine.tenure == 2)
+        // The disk does not answer for longer than the lease: whoever it was, this node was no holder meanwhile.
+        bench.isDiskGone = true
+        bench.wait(.seconds(5))
+        #expect(!bench.machine.isHolder(at: bench.now))
+        bench.isDiskGone = false
+        bench.wait(.seconds(3))
+        #expect(bench.machine.isHolder(at: bench.now) && bench.machine.tenure == 3)
+    }
 }

@@ -49,6 +49,32 @@ struct WitnessFaultTests {
         }
     }
 
+    /// The header of a copy says how new it was; without it the other copy may be too old to speak for anything.
+    @Test("The header of one copy rots while both nodes are off: they write the witness again, and one of them can go on with it")
+    func headerRots() async throws {
+        let stage = try ClusterStage.get()
+        try await stage.settle()
+        try await PartitionWatch.during(stage) {
+            for node in ClusterStage.nodes { try await stage.node(node).powerOff() }
+            let file = try stage.lab.backingFile(lun: 1)
+            let slots = try WitnessSlots(file)
+            try slots.damageHeader(slots.newest)
+            for node in ClusterStage.nodes { try await stage.node(node).powerOn() }
+            try await stage.settle()
+            let logs = try ClusterStage.nodes.map { try String(contentsOfFile: stage.node($0).serviceLog, encoding: .utf8) }
+            #expect(logs.contains { $0.contains("may have lost its newest copy") })
+            let survivor = other(try await stage.holder())
+            let seconds = try await stage.changeSecondsUntilStop(at: survivor)
+            try await stage.node(other(survivor)).powerOff()
+            let alone = try await stage.wait(survivor, until: "open alone") { $0.isOpen && $0.witness?.holder == survivor }
+            #expect(alone.secondsUntilStop == seconds)
+            try await stage.node(other(survivor)).powerOn()
+            try await stage.settle()
+            // Both copies are whole again.
+            _ = try WitnessSlots(file)
+        }
+    }
+
     @Test("Both copies rot: the nodes go on without it, say so, and another witness mends it")
     func bothSlotsRot() async throws {
         let stage = try ClusterStage.get()
@@ -114,9 +140,13 @@ private struct WitnessSlots {
     }
 
     /// A few bytes of the payload go bad.
-    func damage(_ slot: Int) throws {
+    func damage(_ slot: Int) throws { try damage(at: offsets[slot] + 4_096 + 100) }
+    /// A few bytes of the header go bad, beginning with those by which it is known.
+    func damageHeader(_ slot: Int) throws { try damage(at: offsets[slot]) }
+
+    private func damage(at offset: UInt64) throws {
         let handle = try #require(FileHandle(forWritingAtPath: file))
-        try handle.seek(toOffset: offsets[slot] + 4_096 + 100)
+        try handle.seek(toOffset: offset)
         try handle.write(contentsOf: Data([0xde, 0xad, 0xbe, 0xef]))
         try handle.close()
     }

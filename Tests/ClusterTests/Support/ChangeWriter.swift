@@ -28,6 +28,15 @@ final class ChangeWriter: Sendable {
         task.withLock { $0 = running }
     }
 
+    /// Waits for the first change that is acknowledged: a story that begins with a power cut would else be over before there was one.
+    func begun() async throws {
+        let end = ContinuousClock.now + .seconds(ClusterStage.patience)
+        while book.withLock({ $0.acknowledged.isEmpty }) {
+            try #require(ContinuousClock.now < end, "no change was accepted by a whole cluster")
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
     func stop() async {
         let running = task.withLock { $0 }
         running?.cancel()

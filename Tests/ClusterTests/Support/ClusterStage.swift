@@ -19,8 +19,8 @@ final class ClusterStage: Sendable {
 
     static func get() throws -> ClusterStage { try #require(current, "This test runs without its lab.") }
 
-    static func build(prefix: String, nodes: Int, hasWitness: Bool) async throws -> ClusterStage {
-        let description = try LabDescription(prefix: prefix, nodeCount: nodes)
+    static func build(prefix: String, nodes: Int, hasWitness: Bool, links: Int = 1) async throws -> ClusterStage {
+        let description = try LabDescription(prefix: prefix, nodeCount: nodes, clusterLinks: links)
         let lab = try await LabBuilder(description, tools: .find(), nodes: .unjoined, serviceSeconds: 90).up()
         try await lab.formCluster(witness: hasWitness ? .disk(try await lab.diskID(lun: 1)) : .none)
         return ClusterStage(lab, hasWitness: hasWitness)
@@ -79,8 +79,8 @@ final class ClusterStage: Sendable {
             }
             try await Task.sleep(for: .milliseconds(100))
         } while ContinuousClock.now - start < .seconds(patience)
-        let list = (nodes ?? self.nodes).map { "\($0): \(seen[$0].map(Self.line) ?? "no answer")" }.joined(separator: "\n  ")
-        return try #require(nil as [NodeName: ClusterStatusReport]?, "After \(patience) s not yet: \(what)\n  \(list)")
+        let list = (nodes ?? self.nodes).map { "\($0): \(seen[$0].map(Self.line) ?? "no answer")" }.joined(separator: "; ")
+        return try #require(nil as [NodeName: ClusterStatusReport]?, "After \(patience) s not yet: \(what). \(list)")
     }
 
     /// Waits until the nodes of one partition are open and see each other and nobody else, and the others, as far as they answer, are not.
@@ -143,7 +143,7 @@ final class ClusterStage: Sendable {
         if lab.san.processes(named: "tgtd").isEmpty { try await lab.startSAN() }
         let status = try await lab.status()
         if status.sanIsCut { try await lab.restoreSAN() }
-        try await lab.join(.cluster)
+        for network in lab.description.networks where network == .cluster || network == .cluster2 { try await lab.join(network) }
         for line in status.nodes where line.isRunning {
             for network in line.cut { try await node(line.name).restore(network) }
         }

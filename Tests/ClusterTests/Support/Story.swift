@@ -12,7 +12,10 @@ func story(_ body: (ClusterStage) async throws -> Void) async throws {
     let watch = PartitionWatch(stage)
     let writer = ChangeWriter(stage)
     var failure: (any Error)?
-    do { try await body(stage) } catch { failure = error }
+    do {
+        try await writer.begun()
+        try await body(stage)
+    } catch { failure = error }
     try await stage.heal()
     await writer.stop()
     await watch.verify()

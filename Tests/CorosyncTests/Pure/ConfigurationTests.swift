@@ -181,7 +181,7 @@ struct ConfigurationTests {
     @Test(
         "A file that was changed by hand is told, with the line",
         arguments: [
-            ("    expected_votes: 4\n", "", 20), ("expected_votes: 4", "expected_votes: 9", 22), ("model: apus-disk", "model: net", 24),
+            ("    expected_votes: 4\n", "", 22), ("expected_votes: 4", "expected_votes: 9", 22), ("model: apus-disk", "model: net", 24),
             ("logging {", "two_node: 1\nlogging {", 50), ("version: 2", "version: 2\n    secauth: off", 4),
             ("nodeid: 1", "nodeid: 99999999999", 31), ("name: n1", "name: N1", 31), ("quorum {", "quorum", 20),
             ("}\nnodelist", "nodelist", nil), ("token: 1000", "token: -1", 2), ("10.98.1.1", "10.98.1.2", nil),
@@ -197,15 +197,6 @@ struct ConfigurationTests {
             return
         }
         if let line { #expect(found == line) }
-    }
-
-    @Test("A witness that is not counted on is told by the expected votes alone")
-    func uncounted() throws {
-        var configuration = sample()
-        configuration.witness?.isCounted = false
-        let text = try configuration.text()
-        #expect(text.contains("    expected_votes: 3\n"))
-        #expect(try CorosyncConfiguration(parsing: text) == configuration)
     }
 
     @Test("Foreign files are not ours, Debian's example is known")

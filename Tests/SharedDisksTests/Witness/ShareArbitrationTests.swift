@@ -57,7 +57,7 @@ struct ShareArbitrationTests {
         for node in [one, two] { await node.witness.ringChanged(together) }
         try await wait("both vote") { counts(one, together) && counts(two, together) }
         let (holder, other) = await one.witness.isHolder ? (one, two) : (two, one)
-        #expect(await holder.witness.heldNumber == 77)
+        #expect(await holder.witness.held?.number == 77)
         let content = WitnessContent(
             position: ReplicaPosition(promised: 3, adopted: 3, lastIndex: 9, chain: 5), committed: 9, payload: [1, 2, 3])
         try await holder.witness.writeConfiguration(content)
