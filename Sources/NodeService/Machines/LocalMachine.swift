@@ -128,7 +128,9 @@ actor LocalMachine {
 
     /// Whether the link of its post-copy is broken.
     func waitsForMemory() async throws -> Bool {
-        do { return try await monitor.execute(.queryMigrate, within: .seconds(2)).status == .postcopyPaused } catch let error where error.isSilence {
+        do {
+            return try await monitor.execute(.queryMigrate, within: .seconds(2)).status == .postcopyPaused
+        } catch let error where error.isSilence {
             if try await waitsForMemoryAndHangs() { return true }
             throw error
         }
