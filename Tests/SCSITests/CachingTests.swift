@@ -11,9 +11,13 @@ struct CachingTests {
         #expect(!described.hasWriteCache && !described.takesForcedWrites)
     }
 
-    @Test("Pages that are cut off, of another kind, or behind more than there is", arguments: [
-        "", "001a 00", "001a 00 10 0000 0000", "001a 00 10 0000 0000 08 12", "001a 00 10 0000 ffff 08 12 14", "001a 00 10 0000 0000 3f 12 14",
-    ])
+    @Test(
+        "Pages that are cut off, of another kind, or behind more than there is",
+        arguments: [
+            "", "001a 00", "001a 00 10 0000 0000", "001a 00 10 0000 0000 08 12", "001a 00 10 0000 ffff 08 12 14",
+            "001a "
+                + "00 10 0000 0000 3f 12 14",
+        ])
     func hostile(raw: String) { #expect(throws: MalformedData.self) { try CachingModePage(parsing: bytes(raw)) } }
 
     @Test("A cache that survives a loss of power", arguments: [("00 86 0004 00 00 02 00", true), ("00 86 0004 00 00 01 00", false)])

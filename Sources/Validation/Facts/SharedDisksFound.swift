@@ -81,7 +81,10 @@ extension CollectedFacts {
         switch disk.content {
         case .empty: return nil
         case .clusterSharedVolume(_, let label):
-            return subject.cluster == nil ? nil : "\(disk.name) is the volume \(label), and cluster \(subject.cluster?.rawValue ?? "") runs."
+            return subject.cluster == nil
+                ? nil
+                : "\(disk.name) is the volume \(label), and cluster "
+                    + "\(subject.cluster?.rawValue ?? "") runs."
         case .foreign(let what): return "\(disk.name) carries something of others: \(what)."
         case .damaged(let what): return "\(disk.name) cannot be trusted: \(what)."
         case nil: return "The nodes do not agree on what \(disk.name) carries, or could not read it."

@@ -137,7 +137,8 @@ struct ValidationWizard {
         for disk in offer.disks { prompt.say("  \(WrittenDisks.name(disk)), \(disk.content.sentence)") }
         prompt.say(
             """
-            1  Every disk that carries nothing (recommended): \(empty.isEmpty ? "there is none" : empty.map { "LUN \($0.lun)" }.joined(separator: ", "))
+            1  Every disk that carries nothing (recommended): \(empty.isEmpty ? "there is none" : empty.map { "LUN "
+                + "\($0.lun)" }.joined(separator: ", "))
             2  Only disks that I name
             3  None; the tests that need a disk do not apply
             """)

@@ -20,7 +20,9 @@ extension ValidationLab {
             var last = first
             for try await status in try await client.followValidation(first.id) {
                 last = status
-                if !isAsked, status.tests.count(where: { $0.state == .ended }) >= ended, status.tests.contains(where: { $0.state == .running }) {
+                if !isAsked, status.tests.count(where: { $0.state == .ended }) >= ended,
+                    status.tests.contains(where: { $0.state == .running })
+                {
                     isAsked = true
                     _ = try await client.cancelValidation(first.id)
                 }

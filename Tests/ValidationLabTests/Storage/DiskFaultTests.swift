@@ -33,7 +33,9 @@ extension ValidationLab {
                     #expect(result.verdict < .failure || isAboutSpeed, "\(result.id): \(result.complaints)")
                     #expect(!result.findings.contains { $0.verdict == .notApplicable }, "\(result.id)")
                 }
-                for test in ["all-disks", "shared-disks", "identity", "foreign-content", "space", "witness-size", "coherence", "share-locks"] {
+                for test in [
+                    "all-disks", "shared-disks", "identity", "foreign-content", "space", "witness-size", "coherence", "share-locks",
+                ] {
                     #expect(try run.result("storage/\(test)").verdict == .pass)
                 }
                 #expect(try run.result("storage/latency").findings.count == 4)
@@ -96,7 +98,9 @@ extension ValidationLab {
         func slow() async throws {
             let stage = try ValidationStage.get()
             let (disk, other) = (try await stage.disk(2), try await stage.disk(3))
-            let run = try await stage.withSlow(lun: 2, milliseconds: 30) { try await stage.validate("storage/latency", disks: [disk, other]) }
+            let run = try await stage.withSlow(lun: 2, milliseconds: 30) {
+                try await stage.validate("storage/latency", disks: [disk, other])
+            }
             let result = try run.result("storage/latency")
             let slow = result.complaints.filter { $0.subject.disk == disk }
             #expect(slow.map(\.subject) == [.disk(disk, node: ValidationStage.n1), .disk(disk, node: ValidationStage.n2)])

@@ -62,7 +62,8 @@ struct DiskFactTests {
 
     @Test("A LUN that one node misses")
     func missing() throws {
-        let result = try Good.result(StorageCatalogue.sharedDisks, Good.facts(change: { $0.inventories[Good.n2]?.storage.disks.removeLast() }))
+        let result = try Good.result(
+            StorageCatalogue.sharedDisks, Good.facts(change: { $0.inventories[Good.n2]?.storage.disks.removeLast() }))
         #expect(result.complaints.map(\.subject) == [.disk(Good.id(2), node: Good.n2)])
         #expect(result.verdict == .failure && result.headline == "n2 does not see LUN 2")
         #expect(result.complaints.first?.cure?.contains("Give n2 access to LUN 2") == true)
@@ -161,7 +162,8 @@ struct TestableDiskTests {
         #expect(Good.facts().testableDisks(named: []).isEmpty)
         #expect(Good.facts().testableDisks(named: [Good.id(2), Good.id(9)]) == [Good.id(2)])
         #expect(Good.facts().testableDisks(named: [], allEmpty: true) == [Good.id(1), Good.id(2)])
-        #expect(Good.facts([Good.disk(1), Good.disk(2)], [Good.disk(1)]).testableDisks(named: [Good.id(2)], allEmpty: true) == [Good.id(1)])
+        #expect(
+            Good.facts([Good.disk(1), Good.disk(2)], [Good.disk(1)]).testableDisks(named: [Good.id(2)], allEmpty: true) == [Good.id(1)])
     }
 
     typealias Change = @Sendable (inout DiskFacts) -> Void
@@ -190,7 +192,9 @@ struct TestableDiskTests {
 
     @Test("A volume may be written to when it is named and no cluster runs; not because all empty disks were given")
     func volume() {
-        let volume = Good.with(2) { $0.content = .clusterSharedVolume(id: UUID(uuidString: "00000000-0000-0000-0000-000000000001")!, label: "v") }
+        let volume = Good.with(2) {
+            $0.content = .clusterSharedVolume(id: UUID(uuidString: "00000000-0000-0000-0000-000000000001")!, label: "v")
+        }
         var facts = Good.facts([volume], [volume])
         #expect(facts.testableDisks(named: [], allEmpty: true).isEmpty)
         #expect(facts.testableDisks(named: [Good.id(2)]) == [Good.id(2)])

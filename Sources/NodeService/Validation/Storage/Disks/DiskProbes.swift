@@ -34,7 +34,13 @@ enum DiskProbes {
         }
         defer { stop.cancel() }
         // Without the value, for those who only wait for its end.
-        let whole = Task { await withTaskCancellationHandler { _ = await task.result } onCancel: { task.cancel() } }
+        let whole = Task {
+            await withTaskCancellationHandler {
+                _ = await task.result
+            } onCancel: {
+                task.cancel()
+            }
+        }
         let writer = UUID()
         await ScratchWriters.shared.enter(writer, context.run, disk, whole)
         do {
@@ -42,7 +48,11 @@ enum DiskProbes {
                 whole.cancel()
                 await whole.value
             }
-            let result = await withTaskCancellationHandler { await task.result } onCancel: { task.cancel() }
+            let result = await withTaskCancellationHandler {
+                await task.result
+            } onCancel: {
+                task.cancel()
+            }
             await ScratchWriters.shared.exit(writer)
             try await context.held.giveBack(id)
             return try result.get()

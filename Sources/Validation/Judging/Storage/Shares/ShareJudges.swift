@@ -36,7 +36,8 @@ public enum ShareJudges {
                 .failure, subject(reader, share),
                 reason: isAbsent
                     ? "\(reader) finds nothing of what \(wrong.writer) writes to \(share)."
-                    : "\(reader) \(wrong.read == nil ? "did not find" : "read an older version of") a file that \(wrong.writer) had just closed.",
+                    : "\(reader) \(wrong.read == nil ? "did not find" : "read an older version of") a file that "
+                        + "\(wrong.writer) had just closed.",
                 cure: isAbsent ? "Mount the same share at \(share) on all nodes; `findmnt \(share)` says what is mounted." : nil)
         }
         for (node, kind) in kinds where kind == nil {
@@ -46,7 +47,12 @@ public enum ShareJudges {
                     reason: "Nothing is mounted at \(share) on \(node) over the network: what is there is part of the node itself.",
                     cure: "Mount the share there, and enter it in /etc/fstab with _netdev."))
         }
-        return TestOutcome(findings, headline: blind.isEmpty ? nil : "\(NodeList.text(blind)) \(blind.count == 1 ? "does" : "do") not see what others write to \(share)")
+        return TestOutcome(
+            findings,
+            headline: blind.isEmpty
+                ? nil
+                : "\(NodeList.text(blind)) "
+                    + "\(blind.count == 1 ? "does" : "do") not see what others write to \(share)")
     }
 
     /// What happened while one node had a file locked and others tried to.
@@ -79,7 +85,8 @@ public enum ShareJudges {
                 clause = clause ?? "locks on \(share) outlive their holders"
                 return ValidationFinding(
                     .failure, pair,
-                    reason: "\(locking.holder) had let go of its lock on \(share), and \(locking.other) still did not get it after some seconds.",
+                    reason: "\(locking.holder) had let go of its lock on \(share), and \(locking.other) still did not "
+                        + "get it after some seconds.",
                     cure: "Look at the lock service of the file server (NFS 3: statd and lockd); use NFS 4.1 or later.")
             }
             return ValidationFinding(.pass, pair, reason: "\(locking.holder) kept \(locking.other) out, and let it in afterwards.")
@@ -103,11 +110,15 @@ public enum ShareJudges {
                 return ValidationFinding(.failure, subject(node, share), reason: "No fsync of \(node) on \(share) returned in time.")
             }
             let figures = [Figure("fsync", spread, .milliseconds)]
-            let text = "Of \(spread.count) calls of fsync by \(node) half took less than \(MillisecondText.text(spread.median)), the slowest "
+            let text =
+                "Of \(spread.count) calls of fsync by \(node) half took less than "
+                + "\(MillisecondText.text(spread.median)), the slowest "
                 + "\(MillisecondText.text(spread.maximum))."
             if options.contains("async") || spread.median < instantSync {
                 return ValidationFinding(
-                    .warning, subject(node, share), reason: text + " That is too fast for anything but memory: it may be lost with the power.",
+                    .warning, subject(node, share),
+                    reason: text + " That is too fast for anything but memory: it may "
+                        + "be lost with the power.",
                     figures: figures)
             }
             if spread.maximum >= tooSlowSync {
@@ -135,7 +146,8 @@ public enum ShareJudges {
                 clause = "files on \(share) are not replaced as a whole"
                 return ValidationFinding(
                     .failure, subject(reader, share),
-                    reason: "\(text): \(evidence.mixed) times it was neither the old nor the new one, \(evidence.missing) times there was none.",
+                    reason: "\(text): \(evidence.mixed) times it was neither the old nor the new one, "
+                        + "\(evidence.missing) times there was none.",
                     figures: figures)
             }
             if replacements == 0 || evidence.seen < 2 {
