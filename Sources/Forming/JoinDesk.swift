@@ -114,6 +114,11 @@ public actor JoinDesk {
         expire()
         // Of a cluster that the node has left since.
         if let session, ![.prepared, .pending].contains(session.phase), !session.isBusy { self.session = nil }
+        // The same founder again, with a good token: what it began before has ended without telling.
+        if let session, session.founder == founder, session.cluster == cluster, !session.isBusy {
+            logger.notice("the same join is begun again", metadata: ["cluster": "\(cluster)", "founder": "\(founder)"])
+            drop()
+        }
         if let session {
             throw error(
                 .busy,

@@ -12,17 +12,20 @@ public struct NodeAddition: Sendable {
     private let own: JoinOffer
     private let engine: any MemberEngine
     private let requestedBy: String
+    private let operation: UUID
     /// From activation until the new node holds the whole configuration.
     private static let patience = Duration.seconds(60)
 
     /// - Parameters:
     ///   - own: What the asking member offers, to compare the newcomer with.
     ///   - identity: The folder of the asking member's certificates.
+    ///   - operation: What the configuration knows it as. Should this node die in the middle, the others finish it or take it back by that.
     /// - Throws: ``APIError/Code/invalid`` for a token that is mistyped.
     public init(
         _ request: AddNodeRequest, member: MemberRecord, state: ClusterState, own: JoinOffer, identity: String, engine: any MemberEngine,
-        requestedBy: String
+        requestedBy: String, operation: UUID
     ) throws(APIError) {
+        self.operation = operation
         let token: NodeToken
         do { token = try NodeToken(request.token) } catch { throw APIError(.invalid, "\(error)") }
         candidate = try RemoteCandidate(token, founder: member.node, identity: identity)
@@ -40,12 +43,16 @@ public struct NodeAddition: Sendable {
         var added: NodeID?
         do {
             try await add(&session, &added, report)
+            if let leftover = await end(problem: nil) { await report(leftover) }
             await candidate.close()
             return "\(node) is a member of cluster \(member.cluster)."
         } catch {
             let (reachedSession, reachedID) = (session, added)
             // Also when what failed was a cancellation.
-            let leftovers = await Task { await takeBack(reachedSession, reachedID) }.value
+            let leftovers = await Task {
+                let leftovers = await takeBack(reachedSession, reachedID)
+                return leftovers + (await end(problem: (error as? APIError)?.message ?? "\(error)").map { [$0] } ?? [])
+            }.value
             await candidate.close()
             throw APIError(failed: error, leftovers: leftovers)
         }
@@ -70,8 +77,15 @@ public struct NodeAddition: Sendable {
         let credentials = try CertificateAuthority(try authority.files(), now: now)
             .issueNodeCertificate(node: offer.node.rawValue, addresses: offer.addresses.all, now: now)
         let newcomer = NewNode(id: id, name: offer.node, addresses: offer.addresses, certificate: try credentials.api.facts)
-        try await engine.propose(.addNode(node: newcomer), requestedBy: requestedBy)
+        try await engine.propose(
+            .beginOperation(
+                operation: PendingOperation(
+                    id: operation, kind: .addNode, subject: id, driver: member.nodeID, beganAt: WallTime(now), step: "adding \(offer.node)")
+            ),
+            requestedBy: requestedBy)
+        // Whether it was taken is not always known; taking back a node that is not there does nothing.
         added = id
+        try await engine.propose(.addNode(node: newcomer), requestedBy: requestedBy)
         await report("\(offer.node): is in the configuration, without a vote yet")
 
         try await waitUntilSettled()
@@ -126,6 +140,17 @@ public struct NodeAddition: Sendable {
             .timeout,
             "\(node) is not up after \(Self.patience.components.seconds) s: \(last) Check that the cluster network lets UDP port 5405 and TCP "
                 + "port 7060 through.")
+    }
+
+    /// Where that fails the operation stays open, and the node service, which has forgotten it by then, says so to the others.
+    ///
+    /// - Returns: A sentence when it could not be done.
+    private func end(problem: String?) async -> String? {
+        guard await engine.configuration()?.operations[operation.uuidString] != nil else { return nil }
+        do throws(APIError) {
+            try await engine.propose(.endOperation(id: operation, problem: problem), requestedBy: requestedBy)
+            return nil
+        } catch { return "The addition is closed as soon as the configuration can be changed (\(error.message))." }
     }
 
     private func takeBack(_ session: Data?, _ added: NodeID?) async -> [String] {

@@ -6,6 +6,7 @@ import Logging
 extension ClusterMember {
     func doDuties() async {
         var witnessWatch = WitnessWatch()
+        var additionWatch = AdditionWatch()
         while !Task.isCancelled {
             if standing.mayAct, case .open(_, let leader, false) = standing.log.phase {
                 var commands = duties(
@@ -14,8 +15,12 @@ extension ClusterMember {
                     let command = witnessWatch.due(
                         configuration, isWritten: votersPresent.witness, reason: standing.witnessProblem, now: MonotonicClock.now)
                     if let command { commands.insert(command, at: 0) }
+                    if let command = additionWatch.due(configuration, ring: standing.ring, now: MonotonicClock.now) {
+                        commands.append(command)
+                    }
                 } else {
                     witnessWatch.pause()
+                    additionWatch.pause()
                 }
                 for command in commands {
                     do throws(MembershipError) { _ = try await propose(command) } catch {
@@ -26,6 +31,7 @@ extension ClusterMember {
                 await tellNotes()
             } else {
                 witnessWatch.pause()
+                additionWatch.pause()
             }
             try? await Task.sleep(for: .milliseconds(250))
         }

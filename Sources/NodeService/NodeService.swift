@@ -53,6 +53,8 @@ public actor NodeService {
     var nextRenewal = ContinuousClock.now
     /// The replacement of the witness that this node drives.
     var witnessOperation: UUID?
+    /// The addition of a node that this process is at work on.
+    var additionOperation: UUID?
 
     /// A machine this node knows: owned, being received, or owned by another that it came from.
     struct LocalEntry {

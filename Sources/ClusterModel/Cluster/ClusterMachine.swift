@@ -70,6 +70,8 @@ public struct PendingOperation: Hashable, Sendable, Codable {
     public var beganAt: WallTime
     /// How far it is; a few words chosen by the driver.
     public var step: String
+    /// The step of an operation whose driver has begun anew and knows nothing of it any more.
+    public static let abandoned = "abandoned"
     public init(id: UUID, kind: Kind, subject: NodeID?, driver: NodeID, beganAt: WallTime, step: String) {
         self.id = id
         self.kind = kind

@@ -195,8 +195,8 @@ public struct WitnessArbitration: Sendable {
 
     var ringAge: Duration { timings.ringAge(nodes: votes.nodes.count) }
 
-    /// Whether the newest votes that are known name this node. A node that was evicted may not write the configuration, so it must not keep the
-    /// witness from those who may.
+    /// Whether the newest votes that are known name this node. A node that was evicted may not write the configuration, so it must not
+    /// keep the witness from those who may.
     var isMember: Bool { votes.nodes[node] != nil }
     private var nodeVotes: Int { votes.total - votes.witness }
     func ringVotes(_ ring: ArbitrationRing) -> Int { votes.votes(of: ring.members, withWitness: false) }

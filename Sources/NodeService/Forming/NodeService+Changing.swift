@@ -3,6 +3,7 @@ import ClusterModel
 import Corosync
 import Forming
 import Foundation
+import Logging
 import Membership
 
 /// Nodes that come and go while the cluster runs.
@@ -12,15 +13,38 @@ extension NodeService {
         guard let forming, let state = await forming.engine.configuration() else {
             throw error(.refused, "\(node) does not know the configuration of cluster \(member.cluster) now. Ask another node.")
         }
+        let operation = UUID()
         let addition = try NodeAddition(
             request, member: member, state: state, own: try await offer(), identity: forming.folder.identity, engine: forming.engine,
-            requestedBy: requester)
+            requestedBy: requester, operation: operation)
         let (engine, by) = (forming.engine, requester)
         let note = note(of: request.validation, before: "\(addition.node) was added")
         return try await begin(.addNode, of: addition.node.rawValue) { report in
-            let sentence = try await addition.run(report)
-            await Self.remember(note, engine, by, report)
-            return sentence
+            await self.drives(operation)
+            do {
+                let sentence = try await addition.run(report)
+                await self.drives(nil)
+                await Self.remember(note, engine, by, report)
+                return sentence
+            } catch {
+                await self.drives(nil)
+                throw error
+            }
+        }
+    }
+
+    private func drives(_ addition: UUID?) { additionOperation = addition }
+
+    /// Tells the others of an addition that this node began in an earlier life: they finish it, or take the node out again.
+    func abandonForgottenAddition(_ state: ClusterState) async {
+        guard let forming, let member else { return }
+        for operation in state.operations.values
+        where operation.kind == .addNode && operation.driver == member.nodeID && operation.id != additionOperation
+            && operation.step != PendingOperation.abandoned
+        {
+            do throws(APIError) {
+                try await forming.engine.propose(.advanceOperation(id: operation.id, step: PendingOperation.abandoned), requestedBy: nil)
+            } catch { logger.warning("an addition of a node stays open", metadata: ["reason": "\(error)"]) }
         }
     }
 

@@ -19,6 +19,7 @@ extension NodeService {
         }
         follow(state)
         await endForgottenReplacement(state)
+        await abandonForgottenAddition(state)
         await renewCertificate(state)
     }
 
