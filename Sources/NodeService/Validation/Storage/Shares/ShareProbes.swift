@@ -60,7 +60,8 @@ enum ShareProbes {
 
     static func lock(_ question: ShareLockQuestion, _ context: ProbeContext) async throws -> ShareLockQuestion.Evidence {
         let path = try await prepare(question.file, context)
-        let held = try await BlockingCall.run("Locking \(path)", within: limit, abandoned: { (file: File?) in file?.abandon() }) { () -> File? in
+        let held = try await BlockingCall.run("Locking \(path)", within: limit, abandoned: { (file: File?) in file?.abandon() }) {
+            () -> File? in
             let file = try File(path, O_RDWR | O_CREAT)
             var request = flock()
             request.l_type = Int16(F_WRLCK)

@@ -45,7 +45,8 @@ enum DiskFactJudges {
             return TestOutcome([
                 ValidationFinding(
                     .warning, reason: "The nodes have no shared disk.",
-                    cure: "Give every node access to the same LUNs on the array; without them there is neither a disk witness nor a volume.")
+                    cure: "Give every node access to the same LUNs on the array; without them there is neither a disk witness nor a volume."
+                )
             ])
         }
         var findings: [ValidationFinding] = []
@@ -71,7 +72,9 @@ enum DiskFactJudges {
                     return ValidationFinding(
                         .failure, .disk(disk.disk.id, node: node),
                         reason: "\(node) sees \(disk.disk.id) as \(numbers.map { "LUN \($0)" }.joined(separator: " and ")).",
-                        cure: "If they are two disks, give each an identity of its own on the array; if it is one, offer it under one number.")
+                        cure:
+                            "If they are two disks, give each an identity of its own on the array; if it is one, offer it under one number."
+                    )
                 }
                 let paths = disk.views.filter { $0.node == node }.map { $0.facts.pathCount ?? 1 }.reduce(0, +)
                 return ValidationFinding(
@@ -101,7 +104,8 @@ enum DiskFactJudges {
                 return ValidationFinding(
                     isNamed ? .failure : .warning, subject,
                     reason: "\(disk.name) (\(ByteText.text(disk.disk.byteCount))) carries something of others: \(what).\(refused)",
-                    cure: "If somebody needs it, take the LUN from these nodes. If nobody does: `apus disk init \(disk.disk.id) --label NAME "
+                    cure:
+                        "If somebody needs it, take the LUN from these nodes. If nobody does: `apus disk init \(disk.disk.id) --label NAME "
                         + "--force` makes a volume of it, or clear it with wipefs.")
             case .damaged(let what):
                 return ValidationFinding(

@@ -34,7 +34,8 @@ public enum DiskNamesJudge {
                     ValidationFinding(
                         .warning, .node(node, item: "LUN \(name.lun)"),
                         reason: "LUN \(name.lun) says nothing on \(node) by which it could be known again; it is not used.",
-                        cure: "Give it a serial number on the array (VPD page 80h), better a designator with the maker's number (page 83h)."))
+                        cure: "Give it a serial number on the array (VPD page 80h), better a designator with the maker's number (page 83h)."
+                    ))
             }
             let again = Dictionary(evidence.again.map { ($0.lun, $0) }, uniquingKeysWith: { first, _ in first })
             for name in evidence.first {
@@ -76,7 +77,8 @@ public enum DiskNamesJudge {
             guard let id = name.id, !told.contains(id), passed.insert(id).inserted else { continue }
             findings.append(
                 ValidationFinding(
-                    .pass, .disk(id), reason: "LUN \(name.lun), serial \(name.serial.isEmpty ? "none" : name.serial): the same on every node, twice."))
+                    .pass, .disk(id),
+                    reason: "LUN \(name.lun), serial \(name.serial.isEmpty ? "none" : name.serial): the same on every node, twice."))
         }
         guard !findings.isEmpty else { return .notApplicable("The nodes see no disks over sessions of their own.") }
         return TestOutcome(findings, headline: clauses.isEmpty ? nil : clauses.joined(separator: ", "))

@@ -29,7 +29,8 @@ public enum DiskSpeedJudges {
                 Figure("Read latency", reads, .milliseconds), Figure("Write latency", writes, .milliseconds),
                 Figure("Median write", writes.median, .milliseconds),
             ]
-            let text = "Of \(reads.count) reads and \(writes.count) forced writes of 4 KiB by \(node) half took less than "
+            let text =
+                "Of \(reads.count) reads and \(writes.count) forced writes of 4 KiB by \(node) half took less than "
                 + "\(MillisecondText.text(reads.median)) and \(MillisecondText.text(writes.median)), the slowest "
                 + "\(MillisecondText.text(max(reads.maximum, writes.maximum)))."
             let median = max(reads.median, writes.median)
@@ -37,12 +38,14 @@ public enum DiskSpeedJudges {
                 slow.append(node)
                 return ValidationFinding(
                     .failure, subject, reason: text + " A node that waits a second for a disk is taken for dead.",
-                    cure: "Look at the array's own latency and at errors of the storage network; move load away from this LUN.", figures: figures)
+                    cure: "Look at the array's own latency and at errors of the storage network; move load away from this LUN.",
+                    figures: figures)
             }
             if median > fastAnyway, median > best * timesSlower {
                 return ValidationFinding(
                     .warning, subject, reason: text + " Another node is more than \(Int(timesSlower)) times as fast.",
-                    cure: "Compare path, link speed and errors of \(node)'s storage network with those of the faster node.", figures: figures)
+                    cure: "Compare path, link speed and errors of \(node)'s storage network with those of the faster node.",
+                    figures: figures)
             }
             if median > slowMedian {
                 return ValidationFinding(
@@ -76,7 +79,8 @@ public enum DiskSpeedJudges {
             if speed < littleThroughput {
                 return ValidationFinding(
                     .warning, subject, reason: text + " That is less than one disk gives.",
-                    cure: "Look at link speed and errors of the storage network of \(node), and at the load of the array.", figures: figures)
+                    cure: "Look at link speed and errors of the storage network of \(node), and at the load of the array.", figures: figures
+                )
             }
             if speed < best / 3 {
                 return ValidationFinding(

@@ -40,7 +40,8 @@ public enum DiskTruthJudges {
                 .failure, subject,
                 reason: "\(count) of \(own.count) times \(reader) did not read what another node had just written: after a write of "
                     + "\(wrong.writer) it read \(what).",
-                cure: "Something between \(reader) and the array, or two controllers of the array, keep copies of their own: switch that cache "
+                cure:
+                    "Something between \(reader) and the array, or two controllers of the array, keep copies of their own: switch that cache "
                     + "off. If the nodes do not see the same disk at all, storage/identity tells.")
         }
         guard !findings.isEmpty else { return TestOutcome() }
@@ -63,7 +64,8 @@ public enum DiskTruthJudges {
             if evidence.mixedTwice > 0 {
                 clauses.append("\(disk) mixes two writes of one block")
                 return ValidationFinding(
-                    .failure, subject, reason: "\(text): \(evidence.mixedTwice) times it held parts of two writes, and still did when read again.",
+                    .failure, subject,
+                    reason: "\(text): \(evidence.mixedTwice) times it held parts of two writes, and still did when read again.",
                     figures: figures)
             }
             if evidence.backwards > 0 {
@@ -84,7 +86,8 @@ public enum DiskTruthJudges {
                         + "checksum does not fit, so nothing is lost by it.",
                     cure: "Ask the array's maker whether reads and writes of one block exclude each other.", figures: figures)
             }
-            return ValidationFinding(.pass, subject, reason: "\(text) and saw \(evidence.seen) of the writes, each whole.", figures: figures)
+            return ValidationFinding(
+                .pass, subject, reason: "\(text) and saw \(evidence.seen) of the writes, each whole.", figures: figures)
         }
         return TestOutcome(findings, headline: clauses.first)
     }
@@ -113,14 +116,16 @@ public enum DiskTruthJudges {
             guard evidence.hasWriteCache != false else {
                 return TestOutcome([
                     ValidationFinding(
-                        .pass, subject, reason: "\(disk) \(cache), and knows no flush, which it then does not need. \(problem)", figures: figures)
+                        .pass, subject, reason: "\(disk) \(cache), and knows no flush, which it then does not need. \(problem)",
+                        figures: figures)
                 ])
             }
             return TestOutcome(
                 [
                     ValidationFinding(
                         .failure, subject, reason: "\(disk) \(cache), and refuses to flush it. \(problem)",
-                        cure: "Switch the write cache of this LUN off on the array; what stands in it is lost with the power.", figures: figures)
+                        cure: "Switch the write cache of this LUN off on the array; what stands in it is lost with the power.",
+                        figures: figures)
                 ], headline: "\(disk) cannot be flushed")
         }
         guard let flush, let roundTrip else {
@@ -129,7 +134,8 @@ public enum DiskTruthJudges {
                 headline: "\(disk) cannot be flushed")
         }
         let written = ByteText.text(evidence.dirtyByteCount)
-        let took = "a flush after \(written) were written took \(MillisecondText.text(flush.median)), a command that does nothing "
+        let took =
+            "a flush after \(written) were written took \(MillisecondText.text(flush.median)), a command that does nothing "
             + "\(MillisecondText.text(roundTrip.median))"
         // No medium takes in megabytes in the time of a command that does nothing: what was flushed was not in a volatile cache, or was not
         // flushed at all.
@@ -138,9 +144,11 @@ public enum DiskTruthJudges {
             return TestOutcome([
                 ValidationFinding(
                     .warning, subject,
-                    reason: "\(disk) \(cache), but flushing it takes no time: \(took). Either the cache survives a loss of power and the disk "
+                    reason:
+                        "\(disk) \(cache), but flushing it takes no time: \(took). Either the cache survives a loss of power and the disk "
                         + "does not say so, or flushes are ignored and a loss of power loses what was acknowledged.",
-                    cure: "Find out whether the array's cache has a battery. If it has none, switch the write cache off, or make flushes count "
+                    cure:
+                        "Find out whether the array's cache has a battery. If it has none, switch the write cache off, or make flushes count "
                         + "(on a Linux target: no tmpfs, no `sync=disabled`, no `cache=unsafe` behind the LUN).", figures: figures)
             ])
         }

@@ -42,7 +42,8 @@ extension DiskFactJudges {
         }
         guard !findings.isEmpty else { return .notApplicable("There is neither an empty shared disk, nor a volume, nor a share.") }
         let failing = findings.filter { $0.verdict == .failure }
-        return TestOutcome(findings, headline: failing.isEmpty ? nil : "\(failing.count == 1 ? "a volume or share is" : "volumes or shares are") full")
+        return TestOutcome(
+            findings, headline: failing.isEmpty ? nil : "\(failing.count == 1 ? "a volume or share is" : "volumes or shares are") full")
     }
 
     // MARK: witness-size
@@ -54,7 +55,9 @@ extension DiskFactJudges {
         let disks = facts.networkDisks.filter { disk in facts.answers.allSatisfy { node in disk.views.contains { $0.node == node.node } } }
         let disk: CollectedFacts.NetworkDisk?
         if let cluster = facts.subject.cluster {
-            disk = disks.first { if case .foreign(let what) = $0.content { what.hasPrefix("witness disk of the cluster \(cluster) ") } else { false } }
+            disk = disks.first {
+                if case .foreign(let what) = $0.content { what.hasPrefix("witness disk of the cluster \(cluster) ") } else { false }
+            }
             guard disk != nil else { return .notApplicable("The cluster has no witness on a disk.") }
         } else {
             // As forming a cluster chooses: the first, and it must be empty.
@@ -62,7 +65,9 @@ extension DiskFactJudges {
         }
         guard let disk else {
             guard facts.subject.nodes.count % 2 == 0 else {
-                return TestOutcome([ValidationFinding(.pass, reason: "\(facts.subject.nodes.count) nodes form a majority without a witness.")])
+                return TestOutcome([
+                    ValidationFinding(.pass, reason: "\(facts.subject.nodes.count) nodes form a majority without a witness.")
+                ])
             }
             return TestOutcome([
                 ValidationFinding(
@@ -79,7 +84,8 @@ extension DiskFactJudges {
             ])
         }
         let isLarge = disk.disk.byteCount >= smallestWitness
-        let text = "\(disk.name) (\(disk.disk.id)) \(facts.subject.cluster == nil ? "would become" : "is") the witness and has "
+        let text =
+            "\(disk.name) (\(disk.disk.id)) \(facts.subject.cluster == nil ? "would become" : "is") the witness and has "
             + "\(ByteText.text(disk.disk.byteCount))"
         return TestOutcome(
             [
@@ -87,7 +93,8 @@ extension DiskFactJudges {
                     isLarge ? .pass : .failure, .disk(disk.disk.id),
                     reason: isLarge ? text + "." : text + "; it takes \(ByteText.text(smallestWitness)).",
                     cure: isLarge
-                        ? nil : "Enlarge \(disk.name) to \(ByteText.text(64 << 20)) on the array, or choose another one with --witness disk:ID.",
+                        ? nil
+                        : "Enlarge \(disk.name) to \(ByteText.text(64 << 20)) on the array, or choose another one with --witness disk:ID.",
                     figures: [Figure("Size", Double(disk.disk.byteCount), .bytes)])
             ], headline: isLarge ? nil : "\(disk.name) is too small for a witness")
     }

@@ -79,7 +79,8 @@ public enum ShareJudges {
                 clause = clause ?? "locks on \(share) outlive their holders"
                 return ValidationFinding(
                     .failure, pair,
-                    reason: "\(locking.holder) had let go of its lock on \(share), and \(locking.other) still did not get it after some seconds.",
+                    reason:
+                        "\(locking.holder) had let go of its lock on \(share), and \(locking.other) still did not get it after some seconds.",
                     cure: "Look at the lock service of the file server (NFS 3: statd and lockd); use NFS 4.1 or later.")
             }
             return ValidationFinding(.pass, pair, reason: "\(locking.holder) kept \(locking.other) out, and let it in afterwards.")
@@ -103,11 +104,13 @@ public enum ShareJudges {
                 return ValidationFinding(.failure, subject(node, share), reason: "No fsync of \(node) on \(share) returned in time.")
             }
             let figures = [Figure("fsync", spread, .milliseconds)]
-            let text = "Of \(spread.count) calls of fsync by \(node) half took less than \(MillisecondText.text(spread.median)), the slowest "
+            let text =
+                "Of \(spread.count) calls of fsync by \(node) half took less than \(MillisecondText.text(spread.median)), the slowest "
                 + "\(MillisecondText.text(spread.maximum))."
             if options.contains("async") || spread.median < instantSync {
                 return ValidationFinding(
-                    .warning, subject(node, share), reason: text + " That is too fast for anything but memory: it may be lost with the power.",
+                    .warning, subject(node, share),
+                    reason: text + " That is too fast for anything but memory: it may be lost with the power.",
                     figures: figures)
             }
             if spread.maximum >= tooSlowSync {
@@ -135,7 +138,8 @@ public enum ShareJudges {
                 clause = "files on \(share) are not replaced as a whole"
                 return ValidationFinding(
                     .failure, subject(reader, share),
-                    reason: "\(text): \(evidence.mixed) times it was neither the old nor the new one, \(evidence.missing) times there was none.",
+                    reason:
+                        "\(text): \(evidence.mixed) times it was neither the old nor the new one, \(evidence.missing) times there was none.",
                     figures: figures)
             }
             if replacements == 0 || evidence.seen < 2 {
