@@ -49,7 +49,8 @@ extension NodeInventory {
             .warning, subject ?? .node(node),
             reason: reasons.isEmpty
                 ? "\(node) does not tell its \(what)." : "\(node) could not find out its \(what). \(reasons.joined(separator: " "))",
-            cure: "Look at what the reason names on \(node), then run this test again.")
+            // The same for all nodes, so that a report says it once.
+            cure: "Look at what the reason names on the node, then run this test again.")
     }
 }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What a judge makes of the evidence of one test.
 public struct TestOutcome: Hashable, Sendable {
     public var findings: [ValidationFinding]
@@ -15,7 +17,9 @@ public struct TestOutcome: Hashable, Sendable {
 
     /// Joins what several steps of one test found.
     public static func + (left: Self, right: Self) -> Self {
-        let headlines = [left.headline, right.headline].compactMap { $0 }
+        // Steps that fail alike say so once.
+        let all = [left.headline, right.headline].compactMap { $0 }.flatMap { $0.components(separatedBy: "; ") }
+        let headlines = all.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
         return Self(
             left.findings + right.findings, tables: left.tables + right.tables,
             headline: headlines.isEmpty ? nil : headlines.joined(separator: "; "))

@@ -13,13 +13,19 @@ struct TestLedger {
 
     private struct Entry {
         var progress: TestProgress
-        var outcome: TestOutcome?
+        /// By the place of their step in the plan, so that a report does not depend on which step ended first.
+        var outcomes: [Int: TestOutcome] = [:]
+        var outcome: TestOutcome? {
+            let ordered = outcomes.sorted { $0.key < $1.key }.map(\.value)
+            return ordered.dropFirst().reduce(ordered.first) { joined, next in joined.map { $0 + next } }
+        }
         var wasCancelled = false
         var began: Instant?
         var result: TestResult?
     }
     private let tests: [ValidationTest]
     private var entries: [ValidationTestID: Entry]
+    private var places: [ValidationStep: Int] = [:]
 
     init(_ tests: [ValidationTest]) {
         self.tests = tests
@@ -32,6 +38,7 @@ struct TestLedger {
     var results: [TestResult] { tests.compactMap { entries[$0.id]?.result } }
 
     mutating func begin(_ plan: ValidationPlan) {
+        places = Dictionary(plan.steps.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         for test in tests {
             let steps = plan.steps.count { $0.test == test.id }
             entries[test.id]?.progress.steps = steps
@@ -55,7 +62,7 @@ struct TestLedger {
             entry.progress.finishedSteps += 1
             entry.progress.milliseconds = entry.began.map { Int((now - $0) / .milliseconds(1)) } ?? 0
             if let outcome {
-                entry.outcome = entry.outcome.map { $0 + outcome } ?? outcome
+                entry.outcomes[places[step] ?? .max] = outcome
             } else {
                 entry.wasCancelled = true
             }

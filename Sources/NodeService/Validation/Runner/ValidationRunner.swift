@@ -182,10 +182,12 @@ struct ValidationRunner: Sendable {
 
     private static func failure(of step: ValidationStep, _ error: any Error) -> TestOutcome {
         if let failure = error as? ProbeFailure {
+            var subject = FindingSubject.node(failure.node)
+            if case .disk(let disk) = step.target { subject.disk = disk }
             return TestOutcome(
                 [
                     ValidationFinding(
-                        .failure, .node(failure.node), reason: "\(failure.node) did not do its part. \(failure.reason)",
+                        .failure, subject, reason: "\(failure.node) did not do its part. \(failure.reason)",
                         cure: "Look at what \(failure.node) says: journalctl -u apusd. Then run this test again.")
                 ], headline: "\(failure.node) did not do its part of \(step.test)")
         }
@@ -197,7 +199,10 @@ struct ValidationRunner: Sendable {
             case .disk(let disk): .disk(disk)
             case .share(let path): FindingSubject(item: path)
             }
-        return TestOutcome([ValidationFinding(.failure, subject, reason: "\(error)")], headline: "\(step.test) could not be carried out")
+        // It came to no result, so the test's own cure is not what helps.
+        let cure = "Look at journalctl -u apusd on the node that was asked, and whether the nodes are busy; then run this test again."
+        return TestOutcome(
+            [ValidationFinding(.failure, subject, reason: "\(error)", cure: cure)], headline: "\(step.test) could not be carried out")
     }
 
     /// - Parameter work: Ends when it is cancelled, as calls of ``ValidationTarget`` do.

@@ -170,9 +170,10 @@ enum AddressJudges {
             .warning, .node(node.node),
             reason: "\(node.node) hears the other nodes by one adapter only, \(base) in \(first.subnet ?? first.address): "
                 + "when it, its cable or its switch fails, the node is cut off.",
-            cure: spare.map {
-                "Connect \(node.node) by a second network with its own switch and name it as addresses.cluster2 in node.yaml; where there is none, the "
-                    + "migration network does: addresses.cluster2: \($0.address). The same on all nodes."
+            // The same for all nodes, so that a report says it once.
+            cure: spare.map { _ in
+                "Connect the nodes by a second network with its own switch, and name it as addresses.cluster2 in each node.yaml. Where there is none, "
+                    + "the migration network will do: write each node's address there as addresses.cluster2 too."
             })
     }
 }
