@@ -128,7 +128,8 @@ struct ValidationWizard {
             request.allEmptyDisks == nil
         else { return true }
         title("Select Disks")
-        let empty = offer.disks.filter { $0.content == .empty }
+        let empty = offer.disks.filter { $0.content == .empty }.map { "LUN \($0.lun)" }
+        let names = empty.isEmpty ? "there is none" : empty.joined(separator: ", ")
         guard !offer.disks.isEmpty else {
             prompt.say("\(offer.node) sees no shared disks. \(offer.diskProblem ?? "Tests of disks do not apply.")")
             return goesOn()
@@ -137,8 +138,7 @@ struct ValidationWizard {
         for disk in offer.disks { prompt.say("  \(WrittenDisks.name(disk)), \(disk.content.sentence)") }
         prompt.say(
             """
-            1  Every disk that carries nothing (recommended): \(empty.isEmpty ? "there is none" : empty.map { "LUN "
-                + "\($0.lun)" }.joined(separator: ", "))
+            1  Every disk that carries nothing (recommended): \(names)
             2  Only disks that I name
             3  None; the tests that need a disk do not apply
             """)

@@ -61,10 +61,7 @@ enum ShareProbes {
 
     static func lock(_ question: ShareLockQuestion, _ context: ProbeContext) async throws -> ShareLockQuestion.Evidence {
         let path = try await prepare(question.file, context)
-        let held = try await BlockingWork.run(
-            "Locking "
-                + "\(path)", within: limit, abandoned: { (file: File?) in file?.abandon() }
-        ) { () -> File? in
+        let take: @Sendable () throws -> File? = {
             let file = try File(path, O_RDWR | O_CREAT)
             var request = flock()
             request.l_type = Int16(F_WRLCK)
@@ -73,6 +70,7 @@ enum ShareProbes {
             guard errno == EAGAIN || errno == EACCES else { throw file.problem("locked") }
             return nil
         }
+        let held = try await BlockingWork.run("Locking \(path)", within: limit, abandoned: { $0?.abandon() }, take)
         guard let held else { return .init(lock: nil) }
         do {
             return .init(
