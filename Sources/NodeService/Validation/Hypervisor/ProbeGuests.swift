@@ -165,7 +165,7 @@ actor ProbeGuests {
         case .prepare(let offer): return GuestCall.Evidence(ready: try await prepare(offer, context))
         case .openLinkTest: return GuestCall.Evidence(link: try await LinkTest.receive(on: context.addresses.migration))
         case .state(let migration):
-            return GuestCall.Evidence(state: await find(migration)?.arrival.machine.state ?? IncomingState(phase: .unknown))
+            return GuestCall.Evidence(state: try await find(migration)?.arrival.machine.state ?? IncomingState(phase: .unknown))
         case .resume(let migration): return GuestCall.Evidence(resumeMilliseconds: try await resume(migration))
         case .firstSign(let migration): return GuestCall.Evidence(sign: await firstSign(migration))
         case .discard(let migration):
@@ -201,7 +201,7 @@ actor ProbeGuests {
         guard let (id, arrival) = find(migration) else { throw ProbeProblem("The guest is not here.") }
         // The source is done when the last byte was acknowledged; QEMU here may need a moment more to say so.
         let end = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < end, await arrival.machine.state.phase == .receiving { try await Task.sleep(for: .milliseconds(1)) }
+        while ContinuousClock.now < end, try await arrival.machine.state.phase == .receiving { try await Task.sleep(for: .milliseconds(1)) }
         let took = try await arrival.machine.run(frames: [])
         guests[id]?.arrival?.resumedAt = .now
         await arrival.machine.local.set(.running)
