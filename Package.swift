@@ -204,6 +204,12 @@ let package = Package(
             name: "LabTesting", dependencies: ["ClusterModel", "Lab", "QMP", logging], path: "Tests/LabTesting", swiftSettings: strict),
         .testTarget(name: "LabTests", dependencies: ["Lab", "LabTesting", "ClusterModel", subprocess], swiftSettings: strict),
         .testTarget(
+            name: "ValidationLabTests",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "ClusterRules", "ClusterStore", "Lab", "LabTesting", "NodeClient", "Validation", subprocess,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "ClusterTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient"], swiftSettings: strict),
         .testTarget(
             name: "MigrationTests", dependencies: ["ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient", subprocess],

@@ -11,7 +11,7 @@ packages=(
   tgt iproute2 util-linux passwd                 # the lab's SAN, networks and namespaces
   busybox-static cpio                            # the guest
   syslinux syslinux-common syslinux-efi mtools dosfstools      # the guest's disk image
-  gdisk openssl strace                           # tests read what we write with other people's programs
+  gdisk openssl strace nftables faketime         # tests read what we write with other people's programs
 )
 case ${1:-} in
   '') ;;

@@ -12,7 +12,7 @@ SWIFT=${SWIFT:-swift}
 targets=(ClusterModelTests DurableFilesTests ClusterRulesTests MigrationRulesTests ValidationTests ValidationReportTests SCSITests VMDefinitionsTests ClusterStoreTests
   SimulationTests
   FormingTests QMPTests NodeIdentityTests NodeServerTests SwitchoverFramesTests SharedDisksTests CorosyncTests QEMUTests LabTests
-  ClusterTests MigrationTests)
+  ValidationLabTests ClusterTests MigrationTests)
 [ $# = 0 ] || targets=("$@")
 
 # Every target of the package is in the list: a new one must not be forgotten.

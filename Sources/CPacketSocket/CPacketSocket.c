@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -93,6 +94,33 @@ int cpacket_open(const char *interface, const uint8_t guest[6], enum cpacket_fil
 
     struct sockaddr_ll address = {
         .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = request.ifr_ifindex};
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_and_close(fd);
+    return fd;
+}
+
+int cpacket_open_arp(const char *interface, int promiscuous, uint8_t own[6]) {
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    struct ifreq request = {0};
+    if (strlen(interface) >= sizeof request.ifr_name) {
+        close(fd);
+        return -ENODEV;
+    }
+    strcpy(request.ifr_name, interface);
+    if (ioctl(fd, SIOCGIFINDEX, &request) < 0) return fail_and_close(fd);
+    // The answers below overwrite the index, which shares its memory with them.
+    const int index = request.ifr_ifindex;
+    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0) return fail_and_close(fd);
+    if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+        close(fd);
+        return -EPROTOTYPE;
+    }
+    memcpy(own, request.ifr_hwaddr.sa_data, 6);
+    if (promiscuous) {
+        struct packet_mreq membership = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+        if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership) < 0) return fail_and_close(fd);
+    }
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = index};
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_and_close(fd);
     return fd;
 }

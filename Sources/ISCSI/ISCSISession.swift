@@ -80,6 +80,11 @@ public final class ISCSISession: SCSITransport {
         await withCheckedContinuation { mailbox.close($0) }
     }
 
+    /// Ends the connection without a logout, as a broken cable or a dead host does. For trying out what a target makes of it.
+    public func drop() async {
+        await withCheckedContinuation { mailbox.close($0, isAbrupt: true) }
+    }
+
     private func submit(_ work: SessionRequest.Work, lun: LogicalUnitNumber, limit: Duration) async -> Answer {
         let id = mailbox.newID()
         defer { mailbox.finish(id) }

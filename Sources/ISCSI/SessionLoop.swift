@@ -107,7 +107,7 @@ final class SessionLoop {
             turn(until: nextDeadline())
             let delivery = mailbox.collect()
             if delivery.mustClose {
-                logOut()
+                if !delivery.isAbrupt { logOut() }
                 return end(because: "the session was closed", closing: delivery.closing, late: delivery.requests)
             }
             for request in delivery.requests { take(PendingRequest(request, loop: self)) }

@@ -27,6 +27,8 @@ final class SessionMailbox: Sendable {
         var cancelled: [UInt64] = []
         var closing: [CheckedContinuation<Void, Never>] = []
         var mustClose = false
+        /// Close without a word to the target.
+        var isAbrupt = false
     }
     private struct State {
         var delivery = Delivery()
@@ -94,10 +96,11 @@ final class SessionMailbox: Sendable {
     }
 
     /// Ends the session; `continuation` is resumed when the connection is gone.
-    func close(_ continuation: CheckedContinuation<Void, Never>?) {
+    func close(_ continuation: CheckedContinuation<Void, Never>?, isAbrupt: Bool = false) {
         let alreadyDead = state.withLock { state in
             guard state.loss == nil else { return true }
             state.delivery.mustClose = true
+            if isAbrupt { state.delivery.isAbrupt = true }
             if let continuation { state.delivery.closing.append(continuation) }
             return false
         }

@@ -37,6 +37,13 @@ extension Lab {
         try await startSAN()
     }
 
+    /// The same, with one disk that needs at least so long for each read and write, until the service is started again.
+    public func restartSAN(slowing lun: Int, milliseconds: Int) async throws(LabError) {
+        _ = try backingFile(lun: lun)
+        try await stopSAN()
+        try await storage.start(slowDisk: SAN.SlowDisk(lun: lun, milliseconds: milliseconds, tools: tools))
+    }
+
     /// Splits a network into parts that do not reach each other; nodes of no part keep company with the first. Also for nodes that are
     /// off: they are plugged into their part when they boot.
     public func split(_ network: LabNetwork, into parts: [[NodeName]]) async throws(LabError) {

@@ -23,11 +23,14 @@ struct SAN: Sendable {
     /// Starts tgtd and makes the target; returns when it can be logged in to.
     ///
     /// Its control socket lies in the member's own `/run`, so several labs need no control ports of their own.
-    func start() async throws(LabError) {
+    ///
+    /// - Parameter slowDisk: Its reads and writes each take so long.
+    func start(slowDisk: SlowDisk? = nil) async throws(LabError) {
         try await keeper.script("mkdir -p /run/tgtd")
         if !Files.exists(folder.tgtdLog) { try Files.write(Data(), to: folder.tgtdLog) }
         // Started through a descriptor opened out here, because the lab's folder is not seen inside.
-        let daemon = try keeper.entering(["tgtd", "-f", "--iscsi", "portal=\(Self.portal),nop_interval=5,nop_count=3"])
+        let daemon = try keeper.entering(
+            (try await slowDisk?.environment(folder) ?? []) + ["tgtd", "-f", "--iscsi", "portal=\(Self.portal),nop_interval=5,nop_count=3"])
         try await Command.check(["setsid", "--fork", "sh", "-c", #"exec >>"$0" 2>&1 </dev/null; exec "$@""#, folder.tgtdLog] + daemon)
         try await waitForDaemon()
 
@@ -47,6 +50,22 @@ struct SAN: Sendable {
         }
         for node in description.nodes { steps.append("--mode target --op bind --tid 1 -Q \(Self.initiator(node))") }
         try await keeper.script(steps.map { "tgtadm --lld iscsi " + $0 }.joined(separator: "\n"))
+    }
+
+    /// A disk that needs at least so long for each read and write.
+    struct SlowDisk {
+        var lun: Int
+        var milliseconds: Int
+        var tools: LabTools
+
+        /// Words before those of the daemon. Built beside the disks, where the daemon sees it.
+        func environment(_ folder: LabFolder) async throws(LabError) -> [String] {
+            let library = folder.disks + "/slow-disk.so"
+            try await Command.check(["cc", "-shared", "-fPIC", "-O1", "-o", library, tools.scripts + "/faults/slow-disk.c", "-ldl"])
+            return [
+                "env", "LD_PRELOAD=\(library)", "SLOW_FILE=\(folder.disk(lun: lun))", "SLOW_MILLISECONDS=\(milliseconds)",
+            ]
+        }
     }
 
     private func waitForDaemon() async throws(LabError) {

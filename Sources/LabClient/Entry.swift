@@ -10,6 +10,9 @@ struct Entry: ParsableCommand {
             Every command prints one JSON object when it ends: after --seconds, or when it gets SIGTERM or SIGINT.
             Example: apus lab exec client -- apus-lab-client echo 10.77.1.10 --seconds 20
             """,
-        subcommands: [EchoCommand.self, UDPCommand.self, FramesCommand.self, StreamCommand.self, SinkCommand.self, JournalCommand.self]
+        subcommands: [
+            EchoCommand.self, UDPCommand.self, FramesCommand.self, StreamCommand.self, SinkCommand.self, JournalCommand.self,
+            RelayCommand.self,
+        ]
     )
 }

@@ -13,7 +13,9 @@ extension ClusterMember {
         while !Task.isCancelled {
             do throws(CorosyncError) {
                 let votequorum = try await Votequorum.connect(within: .seconds(10))
+                self.votequorum = votequorum
                 await follow(votequorum)
+                self.votequorum = nil
                 votequorum.close()
             } catch {
                 logger.debug("votequorum cannot be reached", metadata: ["reason": "\(error)"])

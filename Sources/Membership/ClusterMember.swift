@@ -55,6 +55,8 @@ public actor ClusterMember {
     let map = ConfigurationMap()
     let control = CorosyncControl()
     var currentRing: RingID?
+    /// While Corosync is there.
+    var votequorum: Votequorum?
     var witnessPort: (any WitnessPort)?
     var echo = Echo()
     /// The version of corosync.conf that each node wrote.

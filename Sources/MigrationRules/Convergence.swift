@@ -25,7 +25,7 @@ public struct ConvergenceLadder: Hashable, Sendable {
     static let firstAllowance = Duration.milliseconds(60)
     /// Passes without convergence, at the operator's limit, before the next rung.
     static let patience = 2
-    /// Passes after which a migration that is still throttled ends.
+    /// Passes after which a migration that is still throttled ends. A guest that is slowed down ever further is worse off than one that stays.
     static let lastPatience = 25
 
     public init(order: MigrationOrder) {
@@ -45,7 +45,9 @@ public struct ConvergenceLadder: Hashable, Sendable {
         // The first pass says nothing about convergence: all memory is sent once whatever the guest does.
         guard !isFirstLook, statistics.pass > 1 else { return nil }
         if allowedBlackout < limit {
-            allowedBlackout = min(allowedBlackout * 2, limit)
+            // When the whole of the limit does not suffice, a little more than before will not.
+            let isFar = Double(statistics.remainingBytes) > Double(bytesPerSecond) * limit.seconds
+            allowedBlackout = isFar ? limit : min(allowedBlackout * 2, limit)
             return .allowBlackout(allowedBlackout)
         }
         passesAtTop += 1

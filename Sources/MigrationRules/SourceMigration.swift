@@ -26,6 +26,9 @@ public struct SourceMigration: Hashable, Sendable {
     private var cancelAsked = false
     private var givenUp: SourceFailure?
     private var postCopyBegun = false
+    /// Its link broke, or its last page was sent, before the destination ran.
+    private var postCopyIsPaused = false
+    private var postCopyIsComplete = false
     private var committed = false
 
     public init(order: MigrationOrder, source: NodeName, epoch: UInt64) {
@@ -102,6 +105,10 @@ public struct SourceMigration: Hashable, Sendable {
             enter(.committing, at: now)
             committed = true
             return [.commitOwnership(epoch: epoch + 1)]
+        case (.transferCompleted, .committing), (.transferCompleted, .resuming):
+            // Memory flows while ownership is written, and little of it may have been missing.
+            postCopyIsComplete = true
+            return []
         case (.transferCompleted, .postCopy):
             enter(.completed, at: now)
             return [.endSource, .finish(.moved)]
@@ -133,10 +140,10 @@ public struct SourceMigration: Hashable, Sendable {
             }
             return fail(.ownership(reason), at: now)
         case (.destinationRuns, .committing), (.destinationRuns, .resuming):
-            if postCopyBegun {
+            if postCopyBegun, !postCopyIsComplete {
                 enter(.postCopy, at: now)
                 lastMovement = now
-                return []
+                return postCopyIsPaused ? [.recoverPostCopy] : []
             }
             enter(.completed, at: now)
             return [.endSource, .finish(.moved)]
@@ -157,6 +164,10 @@ public struct SourceMigration: Hashable, Sendable {
             return [.endSource, .finish(.lost(reason))]
         case (.postCopyPaused, .postCopy):
             return [.recoverPostCopy]
+        case (.postCopyPaused, .committing), (.postCopyPaused, .resuming):
+            // Ownership first, and the order to run: both cross the cluster's network, and no page is missed before the machine runs.
+            postCopyIsPaused = true
+            return []
         case (.cancelAsked, _):
             return cancel(at: now)
         case (.tick, _):

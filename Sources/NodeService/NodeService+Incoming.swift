@@ -198,12 +198,13 @@ extension NodeService {
     }
 
     public func incomingState(_ migration: UUID) async throws(APIError) -> IncomingState {
-        if let machine = incoming[migration] { return await machine.state }
-        if let (name, found, _) = arrival(migration) {
-            let entry: LocalEntry
-            do { entry = try await attached(name) ?? found } catch { throw translate(error, while: "Looking for \(name)") }
-            if let machine = adoptedIncoming(migration, entry) { return await machine.state }
-        }
+        do {
+            if let machine = incoming[migration] { return try await machine.state }
+            if let (name, found, _) = arrival(migration) {
+                let entry = try await attached(name) ?? found
+                if let machine = adoptedIncoming(migration, entry) { return try await machine.state }
+            }
+        } catch { throw translate(error, while: "Looking for what migration \(migration) brought") }
         return IncomingState(phase: .unknown, note: "\(node) knows nothing of it.")
     }
 

@@ -27,6 +27,8 @@ public actor NodeService {
     var incoming: [UUID: IncomingMachine] = [:]
     let validations = ValidationBook()
     nonisolated let probeResources: ProbeResources
+    nonisolated let reservationTraces: ReservationTraces
+    nonisolated let probeGuests: ProbeGuests
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -81,10 +83,12 @@ public actor NodeService {
         self.configuration = configuration
         self.logger = logger
         probeResources = ProbeResources(logger: logger)
+        probeGuests = ProbeGuests(runtime: configuration.directories.runtime)
         store = try MachineStore(stateFolder: configuration.directories.state)
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
         storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
+        reservationTraces = ReservationTraces(state: configuration.directories.state, storage: storage, logger: logger)
         if let forming {
             ownership = ReplicatedOwnership(node: configuration.node, engine: forming.engine, storage: storage, logger: logger)
         } else {
@@ -92,6 +96,7 @@ public actor NodeService {
         }
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
+        await ProbeGuests.sweep(runtime: configuration.directories.runtime, logger: logger)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
         self.forming = forming
         forming?.delegate.use(storage)
@@ -108,6 +113,8 @@ public actor NodeService {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
+                group.addTask { await self.reservationTraces.keepClean() }
+                group.addTask { await self.cleanUpAfterValidations() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
                 group.addTask { await self.keepReconciled() }

@@ -83,4 +83,26 @@ extension TwoNodeTests {
             }
         }
     }
+
+    @Test("Corosync counts otherwise than its file says: it is made to read it again")
+    func miscount() async throws {
+        try await story { stage in
+            func votes() async throws -> Substring? {
+                let tool = try await stage.node(stage.nodes[0]).exec(["corosync-quorumtool", "-s"])
+                return tool.output.firstMatch(of: #/\n +2 +([0-9]+) /#)?.1
+            }
+            #expect(try await votes() == "1")
+            // As after a reload that met a change of membership.
+            _ = try await stage.node(stage.nodes[1]).exec(["corosync-quorumtool", "-n", "2", "-v", "3"])
+            let start = ContinuousClock.now
+            var wasMiscounted = false
+            var now: Substring?
+            repeat {
+                now = try await votes()
+                if now == "3" { wasMiscounted = true }
+            } while !(wasMiscounted && now == "1") && ContinuousClock.now - start < .seconds(ClusterStage.patience)
+            #expect(wasMiscounted && now == "1", "node 2 has \(now ?? "no") votes in Corosync")
+            try await stage.settle()
+        }
+    }
 }

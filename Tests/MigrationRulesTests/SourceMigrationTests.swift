@@ -140,6 +140,24 @@ struct SourceMigrationTests {
         #expect(migration.handle(.transferCompleted, at: .seconds(2)) == [.endSource, .finish(.moved)])
     }
 
+    @Test("A post-copy link that breaks before the destination runs is taken up again when it does", arguments: [false, true])
+    func postCopyPausedEarly(isWritten: Bool) {
+        var migration = migration(toDevice + [.postCopyActive] + (isWritten ? [.ownershipWritten] : []), postCopy: true)
+        #expect(migration.handle(.postCopyPaused, at: .zero) == [])
+        if !isWritten { #expect(migration.handle(.ownershipWritten, at: .zero) == [.resumeDestination(epoch: 5)]) }
+        #expect(migration.handle(.destinationRuns, at: .zero) == [.recoverPostCopy])
+        #expect(migration.phase == .postCopy)
+    }
+
+    @Test("Post-copy whose last page is sent before the destination runs is complete when it does", arguments: [false, true])
+    func postCopyCompleteEarly(isWritten: Bool) {
+        var migration = migration(toDevice + [.postCopyActive] + (isWritten ? [.ownershipWritten] : []), postCopy: true)
+        #expect(migration.handle(.transferCompleted, at: .zero) == [])
+        if !isWritten { #expect(migration.handle(.ownershipWritten, at: .zero) == [.resumeDestination(epoch: 5)]) }
+        #expect(migration.handle(.destinationRuns, at: .zero) == [.endSource, .finish(.moved)])
+        #expect(migration.phase == .completed)
+    }
+
     @Test("Post-copy that loses its source is reported lost")
     func postCopyLoss() {
         var migration = migration(toDevice + [.postCopyActive, .ownershipWritten, .destinationRuns], postCopy: true)
@@ -163,7 +181,17 @@ struct ConvergenceTests {
     @Test("First a longer pause within the limit, then slower vCPUs, then giving up")
     func withoutPostCopy() {
         let steps = steps(order(maxBlackout: 200), dirty: 400 << 20, link: 100 << 20)
-        #expect(steps.prefix(4) == [.allowBlackout(.milliseconds(120)), .allowBlackout(.milliseconds(200)), .throttleEarlier, .giveUp])
+        #expect(steps.prefix(3) == [.allowBlackout(.milliseconds(200)), .throttleEarlier, .giveUp])
+    }
+
+    @Test("The pause grows by doubling while the limit would suffice")
+    func doubling() {
+        // 25 MiB are left at each look: a quarter of a second.
+        var ladder = ConvergenceLadder(order: order(maxBlackout: 300))
+        let steps = (1...4).compactMap { pass in
+            ladder.step(statistics(pass: pass, remaining: 25 << 20, transferred: 0, dirty: 50 << 20), bytesPerSecond: 100 << 20)
+        }
+        #expect(steps == [.allowBlackout(.milliseconds(120)), .allowBlackout(.milliseconds(240)), .allowBlackout(.milliseconds(300))])
     }
 
     @Test("Post-copy comes after throttling did not help, and only once")

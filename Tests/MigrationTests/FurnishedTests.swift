@@ -32,9 +32,7 @@ extension MigrationTests {
                         let record = try await furnished.migrate(to: other(source), kind)
                         let seen = try await traffic.end()
                         #expect(record.outcome == .completed && record.owner == other(source), "\(record)")
-                        // A defect: with two adapters on one bridge a few are lost now and then, also live. The cause is not known yet, and
-                        // `Moves` is where none may be lost.
-                        for udp in seen.udp { #expect(udp.answered > 50, "\(udp)") }
+                        for udp in seen.udp { #expect(udp.answered > 50 && udp.lost == 0, "\(kind): \(udp), \(record)") }
                     }
                     #expect(FileManager.default.fileExists(atPath: try furnished.folder(on: other(source)) + "/vnc.sock"))
                 }

@@ -21,7 +21,8 @@ extension MigrationTests {
         @Test(
             "Post-copy, and what may go wrong in it", .timeLimit(.minutes(4)),
             arguments: [
-                (.killSourceService, .moved), (.killSourceQEMU, .lost), (.killDestinationQEMU, .lostAndBooted),
+                (.breakMigrationConnections, .moved), (.killSourceService, .moved), (.killSourceQEMU, .lost),
+                (.killDestinationQEMU, .lostAndBooted),
             ] as [(Fault, End)])
         func postCopy(fault: Fault, expected: End) async throws {
             let stage = try Stage.get()

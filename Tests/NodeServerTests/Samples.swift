@@ -86,7 +86,8 @@ enum Samples {
         id: id, kind: .createCluster, subject: "prod", steps: change.steps + [.init(at: moment, text: "n2: up")], outcome: .done,
         message: "Cluster prod runs with n1, n2.")
     static let createCluster = CreateClusterRequest(
-        name: prod, nodes: [n1, n2], tokens: ["apus1abc"], witness: .disk(disk), force: true)
+        name: prod, nodes: [n1, n2], tokens: ["apus1abc"], witness: .disk(disk), force: true,
+        validation: PriorValidation(run: id))
     static let addresses = NodeAddresses(rings: ["10.71.0.1", "10.74.0.1"], migration: "10.73.0.1")
     static let joinOffer = JoinOffer(
         session: Data([1, 2, 3]), node: n1, addresses: addresses, apiPort: 7_060, corosyncVersion: "3.1.7", now: moment, facts: facts,
@@ -138,7 +139,8 @@ enum Samples {
     static let probeReply = ProbeReply(evidence: .object(["node": "n1"]))
     private static let validations: [any Described] = [
         validationOffer, validation, validationRun, probeRequest, probeReply,
-        StartValidationRequest(nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], shares: ["/mnt"]),
+        StartValidationRequest(
+            nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], allEmptyDisks: true, shares: ["/mnt"]),
         FreeProbeRequest(secret: Data([7]), request: probeRequest),
     ]
     static let note = NoteEventRequest(sentence: "Switch 2 is replaced", severity: .warning)
@@ -148,7 +150,8 @@ enum Samples {
     ]
     private static let forming: [any Described] =
         [
-            membership, tokenReply, TokenRequest(), change, endedChange, createCluster, AddNodeRequest(token: "apus1abc"),
+            membership, tokenReply, TokenRequest(), change, endedChange, createCluster,
+            AddNodeRequest(token: "apus1abc", validation: .skipped),
             ForceRequest(force: true), DestroyClusterRequest(name: prod, localOnly: true, force: true),
             JoinPreparation(secret: Data([7]), founder: n1, cluster: prod), joinOffer, JoinOrder(session: Data([1])), joinState,
             MemberOrder(action: .leave, clusterID: id, force: true), WitnessChoice.auto, WitnessChoice.none,

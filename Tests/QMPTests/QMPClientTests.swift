@@ -43,7 +43,7 @@ struct QMPClientTests {
     func outOfOrder() async throws {
         let server = try FakeMonitor { peer, _ in
             try peer.welcome()
-            let commands = try (0..<8).map { _ in try peer.command() }
+            let commands = try (0..<6).map { _ in try peer.command() }
             for command in commands.reversed() {
                 let line = command.arguments["command-line"] as? String ?? ""
                 try peer.reply(to: command.id, "\"\(line)\"")
@@ -52,7 +52,7 @@ struct QMPClientTests {
         }
         let client = try await QMPClient.connect(to: server.path, logger: quiet)
         try await withThrowingTaskGroup(of: (String, String).self) { group in
-            for number in 0..<8 {
+            for number in 0..<6 {
                 group.addTask { ("\(number)", try await client.execute(.humanMonitorCommand("\(number)"))) }
             }
             for try await (asked, answered) in group { #expect(asked == answered) }
@@ -179,6 +179,34 @@ struct QMPClientTests {
         #expect(clock.now - start < .seconds(5))
     }
 
+    @Test("A QEMU that owes six replies gets only commands out of band, and the next one when it has answered")
+    func outOfBandOvertakes() async throws {
+        let server = try FakeMonitor { peer, _ in
+            try peer.welcome()
+            let owed = try (0..<6).map { _ in try peer.command() }
+            let urgent = try peer.command()
+            guard urgent.name == "migrate-pause", urgent.isOutOfBand else { return }
+            try peer.reply(to: urgent.id)
+            guard try peer.command().isOutOfBand else { return }
+            for command in owed { try peer.reply(to: command.id, runningReply) }
+            try peer.reply(to: peer.command().id, runningReply)
+            peer.untilClosed()
+        }
+        let client = try await QMPClient.connect(to: server.path, logger: quiet)
+        for _ in 0..<6 {
+            let error = try await failure { () async throws(QMPError) in try await client.execute(.queryStatus, within: .zero) }
+            #expect(error == .timeout(command: "query-status", deadline: .zero))
+        }
+        let error = try await failure { () async throws(QMPError) in try await client.execute(.cont, within: .milliseconds(50)) }
+        #expect(error == .tooManyUnanswered(6, command: "cont"))
+        try await client.execute(.migratePause)
+        // The six are answered after the second urgent one, and then this one is sent; what was refused above never is.
+        async let waits = client.execute(.queryStatus)
+        let second = try await failure { () async throws(QMPError) in try await client.execute(.migratePause, within: .zero) }
+        #expect(second == .timeout(command: "migrate-pause", deadline: .zero))
+        #expect(try await waits.running)
+    }
+
     @Test("A QEMU that owes too many replies gets no more commands")
     func tooManyUnanswered() async throws {
         let server = try FakeMonitor { peer, _ in
@@ -187,8 +215,8 @@ struct QMPClientTests {
         }
         let client = try await QMPClient.connect(to: server.path, logger: quiet)
         for _ in 0..<256 {
-            let error = try await failure { () async throws(QMPError) in try await client.execute(.queryStatus, within: .zero) }
-            #expect(error == .timeout(command: "query-status", deadline: .zero))
+            let error = try await failure { () async throws(QMPError) in try await client.execute(.migratePause, within: .zero) }
+            #expect(error == .timeout(command: "migrate-pause", deadline: .zero))
         }
         let error = try await failure { () async throws(QMPError) in try await client.execute(.queryStatus) }
         #expect(error == .tooManyUnanswered(256, command: "query-status"))

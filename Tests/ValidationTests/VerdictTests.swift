@@ -56,6 +56,13 @@ struct VerdictTests {
         #expect(!run.isComplete)
     }
 
+    @Test("Tests that this version cannot carry out are not taken for tests that nobody chose")
+    func unavailable() {
+        var run = Self.run([(NetworkCatalogue.mtu, Self.found(.pass))], skipped: [NetworkCatalogue.udp.id])
+        run.options.unavailable = [NetworkCatalogue.tcp.id, NetworkCatalogue.names.id]
+        #expect(RunVerdict(run).reservation == "1 test not chosen, 2 tests that this version cannot carry out.")
+    }
+
     @Test("A complaint without advice gets the test's; a test that found nothing has failed")
     func cures() {
         let result = TestResult(NetworkCatalogue.mtu, Self.found(.warning), milliseconds: 3)

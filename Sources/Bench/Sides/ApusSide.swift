@@ -11,6 +11,8 @@ struct ApusSide: Side {
     let guest: LabGuest
     /// The command line tool that is measured.
     let command: String
+    /// What the operator allows a live migration besides.
+    var allowances: [String] = []
     var name: String { "apus \(ApusVersion.current)" }
 
     /// Builds the lab and makes the first volume.
@@ -45,7 +47,7 @@ struct ApusSide: Side {
         try await waitForConsole(lab.node("n1").runtimeFolder + "/machines/\(GuestShape.name)/serial.log", toSay: shape.readySign)
     }
 
-    func move() async throws -> Move { try await move(from: "n1", to: "n2", []) }
+    func move() async throws -> Move { try await move(from: "n1", to: "n2", allowances) }
 
     func move(from source: String, to destination: String, _ options: [String]) async throws -> Move {
         let words = [command, "vm", "migrate", GuestShape.name, "--to", destination, "--json"] + options

@@ -1,4 +1,4 @@
-// Packet sockets on a tap interface (packet(7)), for SwitchoverFrames only.
+// Packet sockets (packet(7)), for SwitchoverFrames only: on a guest's tap, and for ARP on any interface.
 //
 // C because Swift has neither the CMSG macros nor BPF's; every decision is made in Swift.
 // Functions answer a value of 0 or more, or -errno.
@@ -43,6 +43,10 @@ int cpacket_receive(int socket, void *buffer, size_t capacity, struct cpacket_fr
 
 // Hands a frame, virtio_net_hdr first, to the tap.
 int cpacket_send(int socket, const void *bytes, size_t length);
+
+// A packet socket that receives ARP frames which come in through `interface`, bound to it, so that send(2) and recv(2) do. `promiscuous`:
+// also frames for others. `own` receives the interface's Ethernet address. -EPROTOTYPE when it is no Ethernet.
+int cpacket_open_arp(const char *interface, int promiscuous, uint8_t own[6]);
 
 // Frames the socket had no room for since the last call.
 int cpacket_overflow(int socket, uint32_t *frames);

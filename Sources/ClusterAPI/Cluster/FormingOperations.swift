@@ -51,7 +51,13 @@ public struct CreateClusterRequest: Hashable, Sendable, Codable {
     public var witness: WitnessChoice
     /// Take the witness disk although it carries something else, which is destroyed.
     public var force: Bool
-    public init(name: ClusterName, nodes: [NodeName], tokens: [String], witness: WitnessChoice = .auto, force: Bool = false) {
+    /// What a validation of these nodes said before; it goes into the cluster's history. nil when whoever asks knows of none.
+    public var validation: PriorValidation?
+    public init(
+        name: ClusterName, nodes: [NodeName], tokens: [String], witness: WitnessChoice = .auto, force: Bool = false,
+        validation: PriorValidation? = nil
+    ) {
+        self.validation = validation
         self.name = name
         self.nodes = nodes
         self.tokens = tokens
@@ -62,7 +68,20 @@ public struct CreateClusterRequest: Hashable, Sendable, Codable {
 
 public struct AddNodeRequest: Hashable, Sendable, Codable {
     public var token: String
-    public init(token: String) { self.token = token }
+    /// What a validation of the members and this node said before; it goes into the cluster's history.
+    public var validation: PriorValidation?
+    public init(token: String, validation: PriorValidation? = nil) {
+        self.token = token
+        self.validation = validation
+    }
+}
+
+/// Whether nodes were validated before they became members, for the history of their cluster.
+public struct PriorValidation: Hashable, Sendable, Codable {
+    /// The run, under whose name the node that carried it out keeps the report. nil: an administrator left the validation out.
+    public var run: UUID?
+    public init(run: UUID?) { self.run = run }
+    public static let skipped = PriorValidation(run: nil)
 }
 
 /// The body of ``Endpoints/evictNode`` and ``Endpoints/stopNode``.

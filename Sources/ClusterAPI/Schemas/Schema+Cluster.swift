@@ -65,10 +65,21 @@ extension CreateClusterRequest: Described {
             .init("tokens", .list(.text()), "one of each node but the one that is asked"),
             Schema.property("witness", WitnessChoice.self),
             .init("force", .boolean, "destroy what the witness disk carries"),
+            Schema.property("validation", PriorValidation.self, optional: true, "goes into the cluster's history"),
         ])
     }
 }
-extension AddNodeRequest: Described { public static var schema: Schema { .object([.init("token", .text())]) } }
+extension PriorValidation: Described {
+    public static var schema: Schema { .object([.init("run", .uuid, optional: true, "absent: the validation was left out")]) }
+}
+extension AddNodeRequest: Described {
+    public static var schema: Schema {
+        .object([
+            .init("token", .text()),
+            Schema.property("validation", PriorValidation.self, optional: true, "goes into the cluster's history"),
+        ])
+    }
+}
 extension ForceRequest: Described {
     public static var schema: Schema { .object([.init("force", .boolean, "also when the node does not answer or runs machines")]) }
 }

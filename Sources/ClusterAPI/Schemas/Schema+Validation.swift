@@ -25,8 +25,12 @@ extension StartValidationRequest: Described {
             Schema.property("nodes", [NodeName].self, "empty: all"),
             .init("tokens", .list(.text()), "one of each node that belongs to no cluster, but the one that is asked"),
             .init("tests", .list(.text()), "all, categories, tests; empty: all"), .init("skip", .list(.text())),
-            Schema.property("disks", [DiskID].self, "tests may write to these; what is on them may be lost"),
+            Schema.property("disks", [DiskID].self, "tests may write to their scratch areas, which are put back"),
+            .init("allEmptyDisks", .boolean, optional: true, "the same for every shared disk that carries nothing"),
             .init("shares", .list(.text()), "mount points of file shares"),
+            .init(
+                "unlessWithinSeconds", .integer(minimum: 0), optional: true,
+                "a report of all tests for these nodes that is no older stands for a new one"),
         ])
     }
 }

@@ -6,7 +6,8 @@ import Validation
 public protocol ValidationOperations: Sendable {
     /// What can be validated from here, before anything is.
     func validationOffer() async throws(APIError) -> ValidationOffer
-    /// Accepts the order and returns at once; this node then carries it out, one at a time.
+    /// Accepts the order and returns at once; this node then carries it out, one at a time. The status has ended already when a report
+    /// was recent enough.
     func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus
     /// The same validation again and again while it changes, ending with one that has ended.
     func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error>
@@ -48,24 +49,31 @@ public struct ValidationOffer: Hashable, Sendable, Codable {
 public struct StartValidationRequest: Hashable, Sendable, Codable {
     /// In a cluster: some of its members. Empty: all of them. Without a cluster: the asked node and those of the tokens.
     public var nodes: [NodeName]
-    /// One of each node that belongs to no cluster, but the one that is asked.
+    /// One of each node that belongs to no cluster, but the one that is asked. Asked at a member, they are tested together with the members.
     public var tokens: [String]
     /// `all`, categories, tests; empty means all.
     public var tests: [String]
     public var skip: [String]
-    /// Disks that tests may write to although they carry no scratch area of ours. What is on them may be lost.
+    /// Disks that tests may write to, in a scratch area that is put back at the end. Those that are in use or carry something of others
+    /// are left alone all the same.
     public var disks: [DiskID]
+    /// Every shared disk that carries nothing may be written to, besides those in ``disks``. Absent: no.
+    public var allEmptyDisks: Bool?
     /// Mount points of file shares, the same on all nodes.
     public var shares: [String]
+    /// Only unless a report of all tests for exactly these nodes is younger than so many seconds; then the answer is its end.
+    public var unlessWithinSeconds: Int?
     public init(
         nodes: [NodeName] = [], tokens: [String] = [], tests: [String] = [], skip: [String] = [], disks: [DiskID] = [],
-        shares: [String] = []
+        allEmptyDisks: Bool? = nil, shares: [String] = [], unlessWithinSeconds: Int? = nil
     ) {
+        self.unlessWithinSeconds = unlessWithinSeconds
         self.nodes = nodes
         self.tokens = tokens
         self.tests = tests
         self.skip = skip
         self.disks = disks
+        self.allEmptyDisks = allEmptyDisks
         self.shares = shares
     }
 }

@@ -101,4 +101,9 @@ public struct LogStatus: Hashable, Sendable {
     public var isOpen: Bool {
         if case .open = phase { true } else { false }
     }
+
+    /// Whether the log is closed, and among the votes that it lacks is the witness's.
+    public var isWitnessMissing: Bool {
+        if case .waitingForMajority(_, _, _, _, witnessMissing: true) = phase { true } else { false }
+    }
 }

@@ -22,8 +22,10 @@ extension NodeService: ClusterStatusOperations {
     private func report(of view: ClusterMember.View) -> ClusterStatusReport {
         let (state, standing) = (view.state, view.standing)
         let names = { (id: NodeID) in state.name(of: id) }
-        // What this node read last is not what it can use now.
-        let isOutOfReach = standing.witnessProblem != nil && standing.witnessHolder.map { state.name(of: $0) } == node.rawValue
+        // What this node read last is not what it can use now. Where another holds the witness, the log that closed for want of it tells,
+        // or Corosync, which has no quorum because that node does not cast its vote either.
+        let isHolder = standing.witnessHolder.map { state.name(of: $0) } == node.rawValue
+        let isOutOfReach = standing.log.isWitnessMissing || standing.witnessProblem != nil && (isHolder || !standing.isQuorate)
         let quorum = QuorumStanding(
             of: state, present: standing.members, witnessHolder: isOutOfReach ? nil : standing.witnessHolder)
         var witness: ClusterStatusReport.WitnessLine?

@@ -17,11 +17,14 @@ extension NodeService {
         let addition = try NodeAddition(
             request, member: member, state: state, own: try await offer(), identity: forming.folder.identity, engine: forming.engine,
             requestedBy: requester, operation: operation)
+        let (engine, by) = (forming.engine, requester)
+        let note = note(of: request.validation, before: "\(addition.node) was added")
         return try await begin(.addNode, of: addition.node.rawValue) { report in
             await self.drives(operation)
             do {
                 let sentence = try await addition.run(report)
                 await self.drives(nil)
+                await Self.remember(note, engine, by, report)
                 return sentence
             } catch {
                 await self.drives(nil)

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Membership
 import NodeIdentity
 
 /// Forming a cluster and changing who belongs to it, as operators ask for it.
@@ -60,10 +61,14 @@ extension NodeService: FormingOperations {
         let (node, folder, founder) = (node, forming.folder, NewCluster(witness: storage))
         // Tokens that are mistyped are told at once; the rest as it happens.
         _ = try ClusterCreation(request, node: node, desk: desk, identity: folder.identity, founder: founder) { _ in }
+        let (engine, by) = (forming.engine, requester)
+        let note = note(of: request.validation, before: "Cluster \(request.name) was formed")
         return try await begin(.createCluster, of: request.name.rawValue) { report in
-            try await ClusterCreation(
+            let sentence = try await ClusterCreation(
                 request, node: node, desk: desk, identity: folder.identity, founder: founder, report: report
             ).run()
+            await Self.remember(note, engine, by, report)
+            return sentence
         }
     }
 
@@ -74,6 +79,15 @@ extension NodeService: FormingOperations {
                 .notFound, "\(node) knows no change \(id). It was ordered at another node, or the node service was restarted since.")
         }
         return stream
+    }
+
+    /// The cluster stands whether or not this line can be written.
+    static func remember(
+        _ note: EventNote, _ engine: MemberRunner, _ requester: String, _ report: @Sendable (String) async -> Void
+    ) async {
+        do throws(APIError) { try await engine.propose(.noteEvent(note: note), requestedBy: requester) } catch {
+            await report("The history does not say it: \(note.sentence) (\(error.message))")
+        }
     }
 
     func begin(

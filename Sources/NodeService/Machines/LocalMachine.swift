@@ -115,14 +115,38 @@ actor LocalMachine {
 
     /// Whether a machine that arrived by post-copy still lacks some of its memory.
     func lacksMemory() async throws -> Bool {
-        switch try await monitor.execute(.queryMigrate).status {
-        case .postcopyActive, .postcopyPaused, .postcopyRecover: true
-        default: false
+        do {
+            switch try await monitor.execute(.queryMigrate, within: .seconds(2)).status {
+            case .postcopyActive, .postcopyPaused, .postcopyRecover: return true
+            default: return false
+            }
+        } catch let error where error.isSilence {
+            if try await waitsForMemoryAndHangs() { return true }
+            throw error
         }
     }
 
     /// Whether the link of its post-copy is broken.
-    func waitsForMemory() async throws -> Bool { try await monitor.execute(.queryMigrate).status == .postcopyPaused }
+    func waitsForMemory() async throws -> Bool {
+        do { return try await monitor.execute(.queryMigrate, within: .seconds(2)).status == .postcopyPaused } catch let error where error.isSilence {
+            if try await waitsForMemoryAndHangs() { return true }
+            throw error
+        }
+    }
+
+    /// Whether QEMU is silent because its main loop itself waits for a page that the broken link was to bring: its devices read and
+    /// write the guest's memory. Such a QEMU answers only what is out of band. Of that, no command asks; but `migrate-recover` is taken while
+    /// post-copy is paused, and refused at any other time (migration.c, `qmp_migrate_recover`). The port that it opens is on the loopback interface,
+    /// asks for the migration's certificates, and is closed by the next `migrate-recover`.
+    private func waitsForMemoryAndHangs() async throws -> Bool {
+        do throws(QMPError) {
+            try await monitor.execute(.migrateRecover(at: "tcp:127.0.0.1:0"), within: .seconds(2))
+            return true
+        } catch {
+            guard case .refused = error else { throw error }
+            return false
+        }
+    }
 
     /// How fast the guest changes memory, sampled for a second (migration.json, `calc-dirty-rate`).
     func dirtyBytesPerSecond() async throws -> UInt64 {

@@ -11,6 +11,11 @@ actor FrameForwarder {
     static let afterglow = Duration.milliseconds(300)
     /// How long the record of a migration waits for the guest's first frame on the destination.
     private static let firstFrameWait = Duration.milliseconds(40)
+    /// How long the guest's first frame is asked for when there is nothing to deliver.
+    private static let firstFramePatience = Duration.seconds(1)
+    /// Between two deliveries, and after one that failed.
+    private static let pace = Duration.milliseconds(3)
+    private static let paceAfterFailure = Duration.milliseconds(50)
     /// A guest that was silent for longer before the switchover gives nothing to measure a gap with.
     private static let measurableSilence: Int64 = 1_000_000
 
@@ -25,6 +30,9 @@ actor FrameForwarder {
     /// Taken, and not delivered yet.
     private var unsent: [CapturedFrame] = []
     private var failure: String?
+    /// The destination no longer takes frames: late ones have long stopped coming.
+    private var isOver = false
+    private var began: ContinuousClock.Instant?
     private var pump: Task<Void, Never>?
 
     init(machine: VMDefinition, migration: UUID, peer: any PeerOperations, logger: Logger) throws {
@@ -56,18 +64,23 @@ actor FrameForwarder {
     /// Begins to deliver what still arrives here: the machine runs on the destination. Goes on until ``close(after:)``, whoever waits for it.
     func begin(cut: Int64?) {
         guard pump == nil else { return }
+        began = .now
         pump = Task { [weak self] in
             while !Task.isCancelled {
-                guard await self?.deliverNext(cut) != nil else { return }
-                try? await Task.sleep(for: .milliseconds(3))
+                guard let pause = await self?.deliverNext(cut) else { return }
+                try? await Task.sleep(for: pause)
             }
         }
     }
 
     /// Frames whose delivery failed stay first in line.
-    private func deliverNext(_ cut: Int64?) async {
+    ///
+    /// - Returns: How long to wait for the next; nil when the destination takes no more.
+    private func deliverNext(_ cut: Int64?) async -> Duration? {
+        if isOver { return nil }
         unsent += take(from: cut)
-        guard !unsent.isEmpty || firstFrame == nil else { return }
+        let isAwaited = firstFrame == nil && ContinuousClock.now - (began ?? .now) < Self.firstFramePatience
+        guard !unsent.isEmpty || isAwaited else { return Self.pace }
         let now = unsent
         unsent = []
         do {
@@ -77,9 +90,12 @@ actor FrameForwarder {
             let reply = try await Task { try await peer.deliverFrames(delivery) }.value
             forwarded += now.count
             if firstFrame == nil { firstFrame = reply.firstFrameMilliseconds }
+            return Self.pace
         } catch {
             unsent = now + unsent
             failure = "\(error)"
+            if let error = error as? APIError, error.code == .notFound { isOver = true }
+            return Self.paceAfterFailure
         }
     }
 

@@ -52,18 +52,22 @@ actor IncomingMachine {
     }
 
     /// Post-copy: the link broke; QEMU waits for a new one.
+    ///
+    /// Nothing may be asked in band here: the main loop of a QEMU that lacks memory may itself wait for a page. It accepts and shakes hands in
+    /// the thread of its monitor, but it would never tell which port it was given; so the port is chosen here.
     func listenAgain(on address: String) async throws -> IncomingReady {
-        try await local.monitor.execute(.migrateRecover(at: "tcp:\(IncomingReady(address: address, port: 0).hostAndPort)"))
-        return IncomingReady(address: address, port: try await port())
+        let ready = IncomingReady(address: address, port: try await LinkTest.freePort(on: address))
+        try await local.monitor.execute(.migrateRecover(at: "tcp:\(ready.hostAndPort)"), within: .seconds(2))
+        return ready
     }
 
+    /// - Throws: When QEMU does not answer. That says nothing of the machine: it may wait for memory that its source still has.
     var state: IncomingState {
-        get async {
+        get async throws {
             if local.process.hasEnded {
                 return IncomingState(phase: .failed, note: "QEMU ended: \(local.process.lastWords())")
             }
-            guard let condition = try? await local.arrival() else { return IncomingState(phase: .unknown, note: "QEMU does not answer.") }
-            switch condition {
+            switch try await local.arrival() {
             case .none: return IncomingState(phase: .failed)
             case .receiving: return IncomingState(phase: .receiving)
             case .received: return IncomingState(phase: .received)

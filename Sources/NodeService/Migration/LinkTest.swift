@@ -26,6 +26,15 @@ enum LinkTest {
         return LinkTestReady(address: address, port: port)
     }
 
+    /// A TCP port that nobody listens on now. Somebody else may take it before it is used; whoever asked then tries again.
+    static func freePort(on address: String) async throws -> Int {
+        let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup).bind(host: address, port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else { throw APIError(.failed, "No free port was found on \(address).") }
+        return port
+    }
+
     /// Only finds out whether the receiver can be reached.
     static func connect(to ready: LinkTestReady) async throws {
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
@@ -34,8 +43,9 @@ enum LinkTest {
         try await channel.close()
     }
 
+    /// - Parameter duration: Less than ``receiverLifetime``.
     /// - Returns: Bytes a second that the receiver acknowledged.
-    static func send(to ready: LinkTestReady) async throws -> UInt64 {
+    static func send(to ready: LinkTestReady, for duration: Duration = duration) async throws -> UInt64 {
         let sender = Sender()
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
             .connectTimeout(.seconds(1))

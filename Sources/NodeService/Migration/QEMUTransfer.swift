@@ -26,7 +26,8 @@ struct QEMUTransfer: Sendable {
                 QMPMigrationParameters(
                     downtimeLimitMilliseconds: UInt64(allowedBlackout.milliseconds),
                     maxBandwidthBytesPerSecond: order.bandwidthBitsPerSecond.map { max($0 / 8, 1) } ?? Self.noCap,
-                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue, throttleTriggerThresholdPercent: 100)))
+                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue, cpuThrottleInitialPercent: 20,
+                    cpuThrottleIncrementPercent: 10, throttleTriggerThresholdPercent: 100)))
         try await monitor.execute(.migrate(to: "tcp:\(ready.hostAndPort)"))
     }
 
@@ -35,9 +36,13 @@ struct QEMUTransfer: Sendable {
             .migrateSetParameters(QMPMigrationParameters(downtimeLimitMilliseconds: UInt64(blackout.milliseconds))))
     }
 
-    /// Half of what the link carries instead of all of it.
+    /// Half of what the link carries instead of all of it, and in larger steps: QEMU takes one in two to three seconds, and each of them is
+    /// another pass over the same memory.
     func throttleEarlier() async throws {
-        try await monitor.execute(.migrateSetParameters(QMPMigrationParameters(throttleTriggerThresholdPercent: 50)))
+        try await monitor.execute(
+            .migrateSetParameters(
+                QMPMigrationParameters(
+                    cpuThrottleInitialPercent: 40, cpuThrottleIncrementPercent: 20, throttleTriggerThresholdPercent: 50)))
     }
 
     func startPostCopy() async throws { try await monitor.execute(.migrateStartPostcopy) }
@@ -71,6 +76,19 @@ struct QEMUTransfer: Sendable {
     /// Post-copy whose link broke: connect again and go on (migration.json, `resume`).
     func recover(to ready: IncomingReady) async throws {
         try await monitor.execute(.resumePostcopy(to: "tcp:\(ready.hostAndPort)"))
+    }
+
+    /// Waits until memory flows again. A connection that cannot be made leaves QEMU paused, and no event tells (migration.c, `migrate_fd_connect`).
+    func hasRecovered(within deadline: Duration) async throws -> Bool {
+        let end = ContinuousClock.now + deadline
+        while ContinuousClock.now < end {
+            switch try await monitor.execute(.queryMigrate).status {
+            case .postcopyPaused, .postcopyRecover: break
+            default: return true
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return false
     }
 
     /// nil when QEMU does not answer; its death is reported elsewhere.

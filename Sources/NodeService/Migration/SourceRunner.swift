@@ -26,6 +26,7 @@ actor SourceRunner {
     private var visibleGap: Duration?
     private var wasRunning = true
     private var note: String?
+    private var isRecovering = false
     private(set) var record: MigrationRecord?
     private var followers: [UUID: AsyncThrowingStream<MigrationStatus, any Error>.Continuation] = [:]
 
@@ -321,13 +322,18 @@ actor SourceRunner {
     }
 
     private func recoverPostCopy() async {
+        // A link that breaks again while it is taken up again is seen by the loop that is at it.
+        guard !isRecovering else { return }
+        isRecovering = true
+        defer { isRecovering = false }
         note = "The migration link broke while memory was fetched; trying to go on."
         publish()
         while !Task.isCancelled, rules.phase == .postCopy {
             do {
                 let ready = try await tools.peer.recoverIncoming(id)
                 try await transfer.recover(to: ready)
-                return
+                if try await transfer.hasRecovered(within: Self.recoveryPatience) { return }
+                tools.logger.info("post-copy is not recovered yet: the destination did not take the connection", metadata: ["id": "\(id)"])
             } catch {
                 if let state = try? await tools.hastyPeer.incomingState(id), state.phase == .failed || state.phase == .unknown {
                     return tell(.destinationLost("QEMU on \(order.destination) ended before it had all of the memory."))
@@ -337,6 +343,9 @@ actor SourceRunner {
             try? await Task.sleep(for: .milliseconds(500))
         }
     }
+
+    /// How long a new connection may take until memory flows again; then another one is made.
+    private static let recoveryPatience = Duration.seconds(8)
 
     private func discardDestination() async {
         do {

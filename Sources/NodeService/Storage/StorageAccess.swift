@@ -116,7 +116,7 @@ actor StorageAccess {
         return new
     }
 
-    private func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
+    func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
         if let volume = try await connected().volumes[disk] { return volume }
         if let volume = try await surveyAgain().volumes[disk] { return volume }
         throw APIError(.notFound, "\(node) sees no Cluster Shared Volume on disk \(disk). See: apus disk list", node: node)
@@ -163,6 +163,12 @@ actor StorageAccess {
             throw APIError(.notFound, "\(node) sees no shared disk \(id). See: apus disk list", node: node)
         }
         return disk
+    }
+
+    /// As ``disk(_:)``, without looking again at every disk when this one was found before.
+    func knownDisk(_ id: DiskID) async throws -> SharedDisk {
+        if let disk = try await connected().inventory.disk(id) { return disk }
+        return try await disk(id)
     }
 
     /// How QEMU opens an extent.

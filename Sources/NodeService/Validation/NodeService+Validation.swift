@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Membership
 import NodeIdentity
 import Validation
 import ValidationReport
@@ -18,8 +19,13 @@ extension NodeService: ValidationOperations {
     }
 
     public func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
-        let order = try order(request)
+        var order = try order(request)
+        if let state = await forming?.engine.view?.state { order.hasWitness = state.witness.witness != .none }
         let targets = try targets(request)
+        if let seconds = request.unlessWithinSeconds, let recent = recentReport(for: targets.map(\.node), withinSeconds: seconds) {
+            for target in targets { await target.close() }
+            return recent
+        }
         let reports = reports
         let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
         if let status = await validations.begin(runner.first(), work: { report in await runner.run(report) }) { return status }
@@ -52,7 +58,8 @@ extension NodeService: ValidationOperations {
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
             run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
-            storage: storage, held: probeResources, logger: logger)
+            storage: storage, held: probeResources, traces: reservationTraces, guests: probeGuests,
+            machines: { try await self.ownMachines() }, peers: peers, forming: forming, logger: logger)
         do { return try await NodeProbes.answer(request, context) } catch {
             throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
         }
@@ -62,8 +69,51 @@ extension NodeService: ValidationOperations {
         guard let forming else {
             throw APIError(.refused, "\(configuration.node) has a fixed list of nodes and takes no tokens.", node: configuration.node)
         }
-        try await forming.desk.check(secret: request.secret)
+        if await !probeGuests.admits(request.secret, request.request) { try await forming.desk.check(secret: request.secret) }
         return try await probe(request.request)
+    }
+
+    /// What a service that was killed left on disks and shares.
+    nonisolated func cleanUpAfterValidations() async {
+        await ProbeTraces(stateFolder: configuration.directories.state).cleanUp(storage, logger)
+    }
+
+    /// The newest report of all tests for exactly these nodes, as a validation that has ended.
+    ///
+    /// Tests that this version cannot carry out, and those of a running cluster, do not have to be in it.
+    private func recentReport(for nodes: [NodeName], withinSeconds seconds: Int) -> ValidationStatus? {
+        let now = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+        let (age, overflow) = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000)
+        // A folder that cannot be read holds nothing that could stand for a validation.
+        for report in (try? reports.list()) ?? [] where Set(report.nodes) == Set(nodes) {
+            guard let id = report.id, let run = try? reports.load(id.uuidString).run else { continue }
+            var whole = report
+            whole.isComplete = run.options.skipped.allSatisfy { test in
+                test.category == .cluster || ValidationCatalogue.test(test).map { !StepWorks.canRun($0) } ?? true
+            }
+            guard whole.covers(nodes, now: now, maximumAge: overflow ? .max : age) else { continue }
+            return ValidationStatus(of: run, report: report.html)
+        }
+        return nil
+    }
+
+    /// What the history of a cluster says of the validation before a change.
+    nonisolated func note(of validation: PriorValidation?, before what: String) -> EventNote {
+        guard let id = validation?.run else {
+            let how = validation == nil ? "without a validation" : "and the validation was left out on purpose (--skip-validation)"
+            return EventNote(node: nil, severity: .warning, cause: nil, sentence: "\(what) \(how).")
+        }
+        do {
+            let verdict = RunVerdict(try reports.load(id.uuidString).run)
+            return EventNote(
+                node: nil, severity: verdict.verdict == .failure ? .warning : .information, cause: nil,
+                sentence:
+                    "\(what) after validation \(id.uuidString.prefix(8).lowercased()), kept on \(configuration.node): \(verdict.sentence).")
+        } catch {
+            return EventNote(
+                node: nil, severity: .warning, cause: "\(error)",
+                sentence: "\(what) after validation \(id.uuidString.prefix(8).lowercased()), whose report is not on \(configuration.node).")
+        }
     }
 
     // MARK: What is asked for
@@ -80,12 +130,18 @@ extension NodeService: ValidationOperations {
     }
 
     private func order(_ request: StartValidationRequest) throws(APIError) -> ValidationOrder {
-        let chosen: TestSelection
+        var chosen: TestSelection
         do { chosen = try TestSelection(request.tests, excluding: request.skip) } catch { throw self.error(.invalid, error.description) }
+        var skip = request.skip
+        // What a cluster as a whole must be cannot be asked of nodes that are not in it yet.
+        if clusterName != nil, !request.tokens.isEmpty, chosen.tests.contains(where: { $0.category != .cluster }) {
+            skip.append(ValidationCategory.cluster.rawValue)
+            do { chosen = try TestSelection(request.tests, excluding: skip) } catch { throw self.error(.invalid, error.description) }
+        }
         let unavailable = chosen.tests.filter { !StepWorks.canRun($0) }.map(\.id)
         var selection = chosen
         if !unavailable.isEmpty {
-            do { selection = try TestSelection(request.tests, excluding: request.skip + unavailable.map(\.description)) } catch {
+            do { selection = try TestSelection(request.tests, excluding: skip + unavailable.map(\.description)) } catch {
                 throw self.error(
                     .refused,
                     "Apus \(ApusVersion.current) on \(node) cannot carry out \(unavailable.map(\.description).joined(separator: ", ")) yet."
@@ -96,22 +152,20 @@ extension NodeService: ValidationOperations {
             throw error(.invalid, "\"\(share)\" is no mount point: write its path from the root.")
         }
         return ValidationOrder(
-            selection: selection, unavailable: unavailable, disks: request.disks, shares: request.shares, cluster: clusterName,
-            hasWitness: false, requestedBy: "")
+            terms: chosen.terms, selection: selection, unavailable: unavailable, disks: request.disks,
+            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: clusterName, hasWitness: false,
+            requestedBy: requester)
     }
 
     private func targets(_ request: StartValidationRequest) throws(APIError) -> [ValidationTarget] {
-        let own = ValidationTarget(own: node, address: configuration.ownAddress.cluster, socketPath: configuration.directories.apiSocket)
+        let own = ValidationTarget(
+            own: node, address: configuration.ownAddress.cluster, socketPath: configuration.directories.apiSocket,
+            isMember: clusterName != nil)
         var others: [ValidationTarget] = []
         for peer in peers.nodes where peer.name != node {
             others.append(try ValidationTarget(member: peer, port: configuration.apiPort, identity: configuration.directories.identity))
         }
         for token in request.tokens {
-            guard clusterName == nil else {
-                throw error(
-                    .invalid,
-                    "\(node) belongs to cluster \(peers.cluster). Take the node in with `apus node add`, then validate the cluster.")
-            }
             let target = try ValidationTarget(token: token)
             guard target.node != node else {
                 throw error(.invalid, "One of the tokens is of \(node), the node that is asked; it needs none.")

@@ -44,6 +44,35 @@ public enum AccelerationProbe {
         return Finding(.tcg, "/dev/kvm opens, but a guest did not run with it" + (words.isEmpty ? "" : " (\(words))") + ": TCG is used.")
     }
 
+    /// How a guest did with one acceleration.
+    public struct Trial: Hashable, Sendable {
+        /// It ran, and its result was right.
+        public var succeeded: Bool
+        /// From QEMU's start to the guest's end.
+        public var milliseconds: Double
+        /// Why it did not: a clause, or what QEMU said. Empty when it did.
+        public var reason: String
+    }
+
+    /// Runs ``ProbeGuest`` with the acceleration that machines will use, now and not from a cache.
+    ///
+    /// - Parameter deadline: TCG needs a second or two on an idle processor.
+    /// - Throws: ``QEMUFactsError`` when QEMU itself cannot be run.
+    public static func trial(
+        of acceleration: Acceleration, program: String = "/usr/bin/qemu-system-x86_64", user: MachineUser?, deadline: Duration
+    ) async throws(QEMUFactsError) -> Trial {
+        let began = ContinuousClock.now
+        let run = try await execute(acceleration.rawValue, program: program, user: user, deadline: deadline)
+        let milliseconds = (ContinuousClock.now - began) / .milliseconds(1)
+        if run.exitCode == ProbeGuest.successCode { return Trial(succeeded: true, milliseconds: milliseconds, reason: "") }
+        let words = lastWords(in: run.errors, program: program)
+        let reason =
+            run.wasKilled
+            ? "it had not finished its work after \(deadline / .seconds(1)) s"
+            : words.isEmpty ? "QEMU ended with code \(run.exitCode.map(String.init) ?? "none") and said nothing" : words
+        return Trial(succeeded: false, milliseconds: milliseconds, reason: reason)
+    }
+
     /// Runs the probe's guest with one acceleration. Under TCG it shows that the guest itself is right.
     static func execute(
         _ acceleration: String, program: String, user: MachineUser?, deadline: Duration

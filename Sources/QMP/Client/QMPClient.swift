@@ -13,6 +13,9 @@ public actor QMPClient {
     public nonisolated let socketPath: String
     /// Commands without a reply at which no more are sent. A QEMU that hangs must not make this process grow.
     static let maximumUnanswered = 256
+    /// Commands that QEMU may have at a time, those out of band not counted. It stops reading a monitor on which eight wait their turn
+    /// (QMP_REQ_QUEUE_LEN_MAX, monitor/qmp.c), and would then not hear a command out of band either, which may be the only one that helps.
+    static let maximumInBand = 6
 
     private struct Waiting {
         var command: String
@@ -29,6 +32,10 @@ public actor QMPClient {
     private var waiting: [String: Waiting] = [:]
     /// Timed out or cancelled; their replies are still to come.
     private var abandoned: Set<String> = []
+    /// Sent and not answered, without those out of band.
+    private var inBand: Set<String> = []
+    /// Not sent yet, because QEMU has as many as it may have.
+    private var unsent: [(id: String, line: Data)] = []
     private var subscribers: [Int: EventSubscriber] = [:]
     private var lastSubscriber = 0
     /// Holds the events since the connection was made, until the first subscription or command.
@@ -60,7 +67,7 @@ public actor QMPClient {
 
     /// Runs one command and waits for its reply.
     ///
-    /// Commands may be sent side by side; QEMU runs them in order, except those that are out of band.
+    /// Commands may be given side by side; QEMU runs them in order, except those that are out of band.
     /// - Throws: ``QMPError``. After a timeout, a cancellation or a lost connection the command may still be carried out;
     ///   its late reply is recognised by its id and dropped.
     @discardableResult
@@ -75,9 +82,10 @@ public actor QMPClient {
         _ command: C, within deadline: Duration, keepingEarlyEvents: Bool
     ) async throws(QMPError) -> C.Reply {
         let id = "\(idPrefix)\(lastID.add(1, ordering: .relaxed).newValue)"
-        let line = try QMPRequest.line(command, id: id, outOfBand: C.isOutOfBand && greeting.offersOutOfBand)
+        let outOfBand = C.isOutOfBand && greeting.offersOutOfBand
+        let line = try QMPRequest.line(command, id: id, outOfBand: outOfBand)
         let reply = await request(
-            line, id: id, command: C.name, deadline: deadline, keepingEarlyEvents: keepingEarlyEvents)
+            line, id: id, command: C.name, outOfBand: outOfBand, deadline: deadline, keepingEarlyEvents: keepingEarlyEvents)
         do {
             return try JSONDecoder().decode(QMPReturn<C.Reply>.self, from: reply.get()).value
         } catch let error as QMPError {
@@ -88,7 +96,7 @@ public actor QMPClient {
     }
 
     private func request(
-        _ line: Data, id: String, command: String, deadline: Duration, keepingEarlyEvents: Bool
+        _ line: Data, id: String, command: String, outOfBand: Bool, deadline: Duration, keepingEarlyEvents: Bool
     ) async -> Result<Data, QMPError> {
         if !keepingEarlyEvents { forgetEarlyEvents() }
         if let ending { return .failure(.disconnected(ending, command: command)) }
@@ -104,8 +112,12 @@ public actor QMPClient {
                     assumeIsolated { $0.abandon(id, because: .timeout(command: command, deadline: deadline)) }
                 }
                 waiting[id] = Waiting(command: command, continuation: continuation, deadline: timer)
-                // A failed write ends the connection, and that answers whatever waits.
-                channel.writeAndFlush(channel.allocator.buffer(bytes: line), promise: nil)
+                if outOfBand {
+                    write(line)
+                } else {
+                    unsent.append((id, line))
+                    sendWhatMayBeSent()
+                }
             }
         } onCancel: {
             // Queued on the event loop, so it runs after the lines above even when the task was cancelled before them.
@@ -113,11 +125,28 @@ public actor QMPClient {
         }
     }
 
+    /// A failed write ends the connection, and that answers whatever waits.
+    private func write(_ line: Data) { channel.writeAndFlush(channel.allocator.buffer(bytes: line), promise: nil) }
+
+    private func sendWhatMayBeSent() {
+        while inBand.count < Self.maximumInBand, !unsent.isEmpty {
+            let (id, line) = unsent.removeFirst()
+            inBand.insert(id)
+            write(line)
+        }
+    }
+
     private func abandon(_ id: String, because error: QMPError) {
         guard let request = waiting.removeValue(forKey: id) else { return }
-        abandoned.insert(id)
+        var reason = error
+        if let place = unsent.firstIndex(where: { $0.id == id }) {
+            unsent.remove(at: place)
+            if case .timeout = error { reason = .tooManyUnanswered(inBand.count, command: request.command) }
+        } else {
+            abandoned.insert(id)
+        }
         request.deadline.cancel()
-        request.continuation.resume(returning: .failure(error))
+        request.continuation.resume(returning: .failure(reason))
     }
 
     /// Every event from now on; finishes when the connection ends.
@@ -210,6 +239,8 @@ public actor QMPClient {
     }
 
     private func finish(_ id: String, with result: Result<Data, QMPError>) {
+        inBand.remove(id)
+        defer { sendWhatMayBeSent() }
         if let request = waiting.removeValue(forKey: id) {
             request.deadline.cancel()
             request.continuation.resume(returning: result)
@@ -236,6 +267,8 @@ public actor QMPClient {
         }
         waiting = [:]
         abandoned = []
+        inBand = []
+        unsent = []
         for subscriber in subscribers.values { subscriber.finish() }
         subscribers = [:]
         for waiter in endWaiters.values {

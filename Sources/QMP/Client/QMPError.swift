@@ -52,6 +52,14 @@ public enum QMPError: Error, Hashable, Sendable, CustomStringConvertible {
         case ended(QMPDisconnection)
     }
 
+    /// Whether QEMU said nothing in time: it is stopped or overloaded, or its main loop waits for something.
+    public var isSilence: Bool {
+        switch self {
+        case .timeout, .tooManyUnanswered: true
+        default: false
+        }
+    }
+
     public var description: String {
         switch self {
         case .refused("CommandNotFound", let text, let command):

@@ -34,5 +34,6 @@ public enum VitalProductPage: UInt8, Hashable, Sendable {
     case supportedPages = 0x00
     case unitSerialNumber = 0x80
     case deviceIdentification = 0x83
+    case extendedInquiry = 0x86
     case blockLimits = 0xb0
 }

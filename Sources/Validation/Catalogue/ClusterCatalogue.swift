@@ -35,8 +35,8 @@ public enum ClusterCatalogue {
         "fences", "Pending fences", proves: "No fencing waits to be carried out or confirmed.",
         cure: "Make sure that the node is off, then confirm it as the finding says.")
     public static let policies = test(
-        "policies", "Policies that cannot be met", proves: "Preferred owners and anti-affinity can be met with the nodes there are.",
-        cure: "Loosen the policy or add a node.")
+        "policies", "Policies that cannot be met", proves: "Every machine can go on elsewhere when its node is lost.",
+        cure: "Give another node what it lacks, or add a node.")
     public static let capacity = test(
         "capacity", "Room for the loss of a node", proves: "When any one node is lost the others have memory for its machines.",
         cure: "Add memory or a node, or turn off machines that are not needed.")

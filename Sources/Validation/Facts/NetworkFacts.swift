@@ -9,6 +9,8 @@ public struct NetworkFacts: Hashable, Sendable, Codable {
     public var listeners: [ListenerFacts] = []
     /// Which packet filters have rules: `nftables`, `iptables`, `firewalld`.
     public var firewalls: [String] = []
+    /// The chains of nftables that can drop what the node sends or receives; nil from a node that does not tell.
+    public var filters: [FilterChainFacts]?
     public init() {}
 }
 
@@ -32,6 +34,8 @@ public struct AdapterFacts: Hashable, Sendable, Codable {
     public var pciAddress: String?
     /// The bridge or bond that it belongs to.
     public var upper: String?
+    /// The adapter that carries a VLAN.
+    public var lower: String?
     public var receiveErrors: Int?
     public var transmitErrors: Int?
     public var dropped: Int?
@@ -47,6 +51,29 @@ public struct BridgeFacts: Hashable, Sendable, Codable {
     public var vlans: [Int] = []
     public var mtu: Int?
     public init(name: String) { self.name = name }
+}
+
+/// A base chain of nftables, see nft(8): where a packet filter begins.
+public struct FilterChainFacts: Hashable, Sendable, Codable {
+    /// `ip`, `ip6`, `inet`, `bridge`, `netdev`, `arp`.
+    public var family: String
+    public var table: String
+    public var chain: String
+    /// `input`, `output`, `prerouting`, `forward`, ...
+    public var hook: String
+    /// What becomes of packets that no rule decides on.
+    public var dropsByDefault: Bool
+    /// Rules of the chain, and of those that it jumps to, that drop or reject.
+    public var droppingRules: Int
+    public init(family: String, table: String, chain: String, hook: String, dropsByDefault: Bool, droppingRules: Int) {
+        self.family = family
+        self.table = table
+        self.chain = chain
+        self.hook = hook
+        self.dropsByDefault = dropsByDefault
+        self.droppingRules = droppingRules
+    }
+    public var canDrop: Bool { dropsByDefault || droppingRules > 0 }
 }
 
 /// An address of the node's settings, and what it is for.

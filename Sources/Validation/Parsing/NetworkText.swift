@@ -9,8 +9,19 @@ public enum NetworkText {
         try JSONDecoder().decode([Link].self, from: Data(json.utf8)).filter { $0.ifname != "lo" }.map(\.facts)
     }
 
+    /// `ip -json -6 address show`: addresses that somebody else had first (RFC 4862, 5.4.5).
+    public static func duplicates(_ json: String) throws -> [String] {
+        try JSONDecoder().decode([Link].self, from: Data(json.utf8)).flatMap { $0.addressList ?? [] }
+            .compactMap { $0.hasFailed == true ? $0.local : nil }
+    }
+
     private struct Link: Decodable {
         struct Address: Decodable {
+            enum CodingKeys: String, CodingKey {
+                case local, prefixlen, scope
+                case hasFailed = "dadfailed"
+            }
+            var hasFailed: Bool?
             var local: String?
             var prefixlen: Int?
             var scope: String?
@@ -31,6 +42,7 @@ public enum NetworkText {
         var flags: [String]?
         var mtu: Int?
         var master: String?
+        var link: String?
         var address: String?
         var linkType: String?
         var linkinfo: Info?
@@ -38,7 +50,7 @@ public enum NetworkText {
         var stats64: Statistics?
 
         enum CodingKeys: String, CodingKey {
-            case ifname, flags, mtu, master, address, linkinfo, stats64
+            case ifname, flags, mtu, master, link, address, linkinfo, stats64
             case linkType = "link_type"
             case addressList = "addr_info"
         }
@@ -56,6 +68,8 @@ public enum NetworkText {
             facts.isUp = flags?.contains("UP")
             facts.hasCarrier = flags?.contains("LOWER_UP")
             facts.upper = master
+            // Of a veth it is the other end, which is no adapter below.
+            facts.lower = facts.kind == "vlan" || facts.kind == "macvlan" ? link : nil
             facts.receiveErrors = stats64?.rx?.errors
             facts.transmitErrors = stats64?.tx?.errors
             let dropped = [stats64?.rx?.dropped, stats64?.tx?.dropped].compactMap { $0 }

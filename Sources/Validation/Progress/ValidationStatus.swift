@@ -41,6 +41,17 @@ public struct ValidationStatus: Hashable, Sendable, Codable, Identifiable {
     }
 
     public var isEnded: Bool { phase == .ended }
+
+    /// One that ended earlier, from its report.
+    public init(of run: ValidationRun, report: String?) {
+        self.init(id: run.id, phase: .ended, nodes: run.subject.nodes)
+        let verdict = RunVerdict(run)
+        elapsedMilliseconds = run.milliseconds
+        self.verdict = verdict.verdict
+        sentence = verdict.sentence
+        reservation = verdict.reservation
+        self.report = report
+    }
 }
 
 /// One test of a run that goes on.

@@ -46,6 +46,9 @@ public struct RunVerdict: Hashable, Sendable {
         var limits: [String] = []
         if cancelled > 0 { limits.append("\(Self.counted(cancelled, "test")) did not finish") }
         if !run.options.skipped.isEmpty { limits.append("\(Self.counted(run.options.skipped.count, "test")) not chosen") }
+        if let missing = run.options.unavailable, !missing.isEmpty {
+            limits.append("\(Self.counted(missing.count, "test")) that this version cannot carry out")
+        }
         reservation = limits.isEmpty ? nil : "\(limits.joined(separator: ", "))."
     }
 

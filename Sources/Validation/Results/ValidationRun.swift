@@ -82,13 +82,19 @@ public struct ValidationOptions: Hashable, Sendable, Codable {
     public var selection: [String]
     /// Tests of the catalogue that were not chosen.
     public var skipped: [ValidationTestID]
+    /// Tests that were chosen and that the version of Apus that ran could not carry out; nil in reports of older versions.
+    public var unavailable: [ValidationTestID]?
     /// Disks that the operator named to be written to.
     public var disks: [DiskID]
     /// Who asked, as the API knows the caller; empty when unknown.
     public var requestedBy: String
-    public init(selection: [String] = ["all"], skipped: [ValidationTestID] = [], disks: [DiskID] = [], requestedBy: String = "") {
+    public init(
+        selection: [String] = ["all"], skipped: [ValidationTestID] = [], unavailable: [ValidationTestID] = [], disks: [DiskID] = [],
+        requestedBy: String = ""
+    ) {
         self.selection = selection
         self.skipped = skipped
+        self.unavailable = unavailable.isEmpty ? nil : unavailable
         self.disks = disks
         self.requestedBy = requestedBy
     }

@@ -4,7 +4,7 @@ import ClusterModel
 public enum ValidationNeed: String, Hashable, Sendable, Codable, CaseIterable {
     case twoNodes = "two-nodes"
     case threeNodes = "three-nodes"
-    /// A disk that every node sees and that may be written to: it carries our scratch area, or the operator named it, and is not in use.
+    /// A disk that every node sees and that may be written to: the operator named it, and it is empty or ours and not in use.
     case testableDisk = "testable-disk"
     case twoTestableDisks = "two-testable-disks"
     case fileShare = "file-share"
@@ -17,10 +17,10 @@ public enum ValidationNeed: String, Hashable, Sendable, Codable, CaseIterable {
         case .twoNodes: "It compares or connects nodes, and there is only one."
         case .threeNodes: "It takes three nodes."
         case .testableDisk:
-            "There is no shared disk that may be written to. Name one that holds nothing with --disk, or give disks in use a scratch area."
+            "There is no shared disk that may be written to. Name one that holds nothing with --disk ID, or take all such with --all-empty-disks."
         case .twoTestableDisks: "It takes two shared disks that may be written to."
         case .fileShare: "No file share was named; --share /PATH names one."
-        case .runningCluster: "The nodes are no cluster yet."
+        case .runningCluster: "The nodes are no cluster yet, or not all of them belong to it."
         case .witness: "The cluster has no witness."
         }
     }
@@ -37,15 +37,19 @@ public struct ValidationSubject: Hashable, Sendable, Codable {
     /// nil before a cluster was formed.
     public var cluster: ClusterName?
     public var hasWitness: Bool
+    /// Disks that the operator named to be written to, whether that can be or not.
+    public var namedDisks: [DiskID]?
 
     public init(
-        nodes: [NodeName], testableDisks: [DiskID] = [], shares: [String] = [], cluster: ClusterName? = nil, hasWitness: Bool = false
+        nodes: [NodeName], testableDisks: [DiskID] = [], shares: [String] = [], cluster: ClusterName? = nil, hasWitness: Bool = false,
+        namedDisks: [DiskID]? = nil
     ) {
         self.nodes = nodes
         self.testableDisks = testableDisks
         self.shares = shares
         self.cluster = cluster
         self.hasWitness = hasWitness
+        self.namedDisks = namedDisks
     }
 
     public func meets(_ need: ValidationNeed) -> Bool {

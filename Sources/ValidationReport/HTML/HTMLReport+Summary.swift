@@ -117,13 +117,23 @@ extension HTMLReport {
         }
     }
 
+    var hasUnchosen: Bool { !run.options.skipped.isEmpty || run.options.unavailable?.isEmpty == false }
+
+    private func list(_ title: String, _ tests: [ValidationTestID]) -> Markup {
+        guard !tests.isEmpty else { return .group([]) }
+        return .group([
+            .tag("h3") { "\(title) (\(tests.count))" }, .tag("p") { tests.map(\.description).joined(separator: ", ") },
+        ])
+    }
+
     /// What the run says nothing about.
     var unchosen: Markup {
-        guard !run.options.skipped.isEmpty else { return .group([]) }
+        guard hasUnchosen else { return .group([]) }
         return .tag("section", ["id": "unchosen", "aria-labelledby": "unchosen-title"]) {
-            Markup.tag("h2", ["id": "unchosen-title"]) { "Tests not chosen" }
+            Markup.tag("h2", ["id": "unchosen-title"]) { "Tests not carried out" }
             Markup.tag("p") { "This report says nothing about what these tests would have found." }
-            Markup.tag("p") { run.options.skipped.map(\.description).joined(separator: ", ") }
+            list("Not chosen", run.options.skipped)
+            list("Chosen, but Apus \(run.apusVersion) cannot carry them out", run.options.unavailable ?? [])
         }
     }
 }

@@ -88,7 +88,9 @@ public struct HTMLReport {
                 fact(run.subject.cluster == nil ? "Nodes" : "Cluster", subjectName)
                 fact("Begun", FigureText.moment(run.began), machineReadable: FigureText.iso8601(run.began))
                 fact("Took", FigureText.milliseconds(run.milliseconds))
-                fact("Tests", "\(run.results.count) of \(run.results.count + run.options.skipped.count)")
+                fact(
+                    "Tests",
+                    "\(run.results.count) of \(run.results.count + run.options.skipped.count + (run.options.unavailable?.count ?? 0))")
                 if !run.options.requestedBy.isEmpty { fact("Asked for by", run.options.requestedBy) }
             }
             tally
@@ -159,7 +161,7 @@ public struct HTMLReport {
                 for category in categories {
                     entry(category.title, category.rawValue, run.results(in: category).map(\.verdict).max())
                 }
-                if !run.options.skipped.isEmpty { entry("Tests not chosen", "unchosen") }
+                if hasUnchosen { entry("Tests not carried out", "unchosen") }
             }
         }
     }

@@ -22,7 +22,8 @@ struct CreateCluster: NodeQuestion {
         commandName: "create", abstract: "Form a cluster of this node and others.",
         discussion: """
             Asked at one of the nodes; none of them belongs to a cluster yet. Each other node shows a one-time word with \
-            `apus node token`. Checks first that the nodes fit together; if anything fails, every node is left as it was.
+            `apus node token`. The nodes are validated first, as `apus validate` does, unless that was done within the last day; if they are \
+            not suitable you are asked whether to go on. If anything fails, every node is left as it was.
 
             WITNESS: an even number of nodes needs one to break a tie. `auto` takes the first shared disk that all nodes see, which must \
             be empty; an odd number does without.
@@ -41,10 +42,13 @@ struct CreateCluster: NodeQuestion {
     @Option(help: ArgumentHelp("auto, disk:ID, share:PATH or none.", valueName: "witness"), transform: parseWitness)
     var witness = WitnessChoice.auto
     @Flag(help: "Destroy what the witness disk carries.") var force = false
+    @OptionGroup var prior: PriorValidationOptions
     @OptionGroup var connection: ConnectionOptions
 
     func run(asking client: NodeClient) async throws {
-        let request = CreateClusterRequest(name: name, nodes: nodes, tokens: tokens, witness: witness, force: force)
+        let validation = try await prior.validate(tokens, nodes: nodes, asking: client, isQuiet: connection.json)
+        let request = CreateClusterRequest(
+            name: name, nodes: nodes, tokens: tokens, witness: witness, force: force, validation: validation)
         try await follow(try await client.createCluster(request), asking: client)
     }
 }

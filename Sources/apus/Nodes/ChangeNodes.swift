@@ -38,16 +38,19 @@ struct AddNode: NodeQuestion {
         commandName: "add", abstract: "Take another node into the cluster.",
         discussion: """
             Asked at any member. The node gets its certificates and the configuration, and its vote once it holds all of it. A node that \
-            cannot be added stays as it was.
+            cannot be added stays as it was. It is validated together with the members first, as `apus validate` does, unless that was \
+            done within the last day.
 
             EXAMPLE
               apus node add $(ssh n3 apus node token)
             """)
     @Argument(help: ArgumentHelp("What `apus node token` printed on the node.", valueName: "word")) var token: String
+    @OptionGroup var prior: PriorValidationOptions
     @OptionGroup var connection: ConnectionOptions
 
     func run(asking client: NodeClient) async throws {
-        try await follow(try await client.addNode(AddNodeRequest(token: token)), asking: client)
+        let validation = try await prior.validate([token], asking: client, isQuiet: connection.json)
+        try await follow(try await client.addNode(AddNodeRequest(token: token, validation: validation)), asking: client)
     }
 }
 

@@ -11,15 +11,19 @@ struct ValidateCommand: AsyncParsableCommand {
         commandName: "validate", abstract: "Test nodes, networks and disks with what a cluster will ask of them.",
         discussion: """
             Asked at a node that belongs to no cluster, it tests that node and those whose one-time words (`apus node token`) are given; \
-            the words are not used up. Asked at a member of a cluster, it tests all members, or the named ones. On a terminal it walks \
+            the words are not used up. Asked at a member of a cluster, it tests all members, or the named ones, and nodes that are to be \
+            added if their words are given. On a terminal it walks \
             through its pages and asks; with --yes, or without a terminal, it runs straight from what is given here.
 
             TESTS are `all`, a category (inventory, network, storage, system, hypervisor, cluster) or a test as in network/latency; \
-            several with commas. --list shows them. No test writes to a disk that was not named with --disk.
+            several with commas. --list shows them. No test writes to a disk unless --disk names it or --all-empty-disks is given, and then only \
+            to a scratch area that is put back at the end, and only if every node sees the disk, nobody uses it, and it carries nothing but \
+            an Apus volume without machines.
 
             EXAMPLES
               apus validate
               apus validate --token $(ssh n2 apus node token) --yes
+              apus validate --token $(ssh n2 apus node token) --all-empty-disks --yes
               apus validate n1 n2 --tests network,storage/arbitration --skip network/throughput
               apus validate --list
 
@@ -38,8 +42,9 @@ struct ValidateCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("All but these tests.", valueName: "tests"), transform: Self.parseTests) var skip: [[String]] = []
     @Option(
         name: .customLong("disk"),
-        help: ArgumentHelp("A shared disk that tests may write to; what it carries may be lost. Several times.", valueName: "id"))
+        help: ArgumentHelp("A shared disk that tests may write to, if it is empty or ours and not in use. Several times.", valueName: "id"))
     var disks: [String] = []
+    @Flag(help: "Tests may write to every shared disk that carries nothing.") var allEmptyDisks = false
     @Option(name: .customLong("share"), help: ArgumentHelp("A file share by its mount point, the same on all nodes.", valueName: "path"))
     var shares: [String] = []
     @Flag(help: "Ask nothing.") var yes = false
@@ -72,7 +77,7 @@ struct ValidateCommand: AsyncParsableCommand {
     private func validateNodes() async throws {
         var request = StartValidationRequest(
             nodes: nodes, tokens: tokens, tests: tests.flatMap { $0 }, skip: skip.flatMap { $0 }, disks: disks.map { DiskID($0) },
-            shares: shares)
+            allEmptyDisks: allEmptyDisks ? true : nil, shares: shares)
         let client: NodeClient
         if let lab {
             let targets = try await LabTargets(prefix: lab)
@@ -88,6 +93,8 @@ struct ValidateCommand: AsyncParsableCommand {
                 throw CommandFailure(message: "Nothing was tested.", exitCode: 2)
             }
             request = wanted
+        } else if !connection.json {
+            for sentence in WrittenDisks(request, offer).sentences { Console.progress(sentence + "\n") }
         }
         let first = try await client.startValidation(request)
         let display: any ValidationDisplay =
@@ -99,7 +106,7 @@ struct ValidateCommand: AsyncParsableCommand {
         } else {
             Console.print(
                 ValidationText.summary(status, run, report: status.report.map { "The report is kept on \(offer.node): \($0)" }))
-            if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run) }
+            if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run, page: status.report) }
         }
         switch status.verdict {
         case .pass, .warning: return

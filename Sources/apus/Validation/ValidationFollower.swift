@@ -13,6 +13,7 @@ struct ValidationFollower {
     private enum Event: Sendable {
         case status(ValidationStatus)
         case interrupted
+        case cancelled
         case cancelFailed(APIError)
         case ended(APIError?)
     }
@@ -31,23 +32,32 @@ struct ValidationFollower {
         return try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { await watch(first, into: continuation) }
-            var isCancelling = false
+            var interruptions = 0
+            var isTold = false
+            let left = CommandFailure(
+                message: "Left the validation to its node, which ends it and takes back what tests left.", exitCode: 2)
             for await event in events {
                 switch event {
                 case .status(let status):
                     display.show(status)
                     if status.isEnded { return status }
-                case .interrupted where !isCancelling:
-                    isCancelling = true
+                case .interrupted:
+                    interruptions += 1
+                    // Whoever presses twice at once means the validation to end, not to go on without him: the node is told first.
+                    guard interruptions == 1 else {
+                        if isTold || interruptions > 2 { throw left }
+                        continue
+                    }
                     display.say("Ending the validation; what tests left on the nodes is taken back. Ctrl-C again leaves that to the nodes.")
                     group.addTask {
-                        do throws(APIError) { _ = try await client.cancelValidation(first.id) } catch {
-                            continuation.yield(.cancelFailed(error))
-                        }
+                        do throws(APIError) {
+                            _ = try await client.cancelValidation(first.id)
+                            continuation.yield(.cancelled)
+                        } catch { continuation.yield(.cancelFailed(error)) }
                     }
-                case .interrupted:
-                    throw CommandFailure(
-                        message: "Left the validation to its node, which ends it and takes back what tests left.", exitCode: 2)
+                case .cancelled:
+                    isTold = true
+                    if interruptions > 1 { throw left }
                 case .cancelFailed(let error):
                     display.say("It was not ended: \(error.message)")
                 case .ended(let error):

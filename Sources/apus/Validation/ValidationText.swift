@@ -29,7 +29,7 @@ enum ValidationText {
             let all = ValidationCatalogue.tests.count { $0.category == category }
             return missing.count == all ? ["all \(all) of \(category.rawValue)"] : missing.map(\.description)
         }
-        return "\(tests.count) \(tests.count == 1 ? "test" : "tests") of the catalogue cannot be carried out by this version and "
+        return "\(tests.count) of the chosen tests cannot be carried out by this version and "
             + "\(tests.count == 1 ? "is" : "are") left out: \(parts.joined(separator: ", "))."
     }
 

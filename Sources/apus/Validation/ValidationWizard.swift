@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Validation
+import ValidationReport
 
 /// How pages are shown and answered.
 struct Prompt {
@@ -19,7 +20,8 @@ struct Prompt {
     }
 }
 
-/// The pages of `apus validate` on a terminal: Before You Begin, Select Servers, Testing Options, Confirmation, and View Report at the end.
+/// The pages of `apus validate` on a terminal: Before You Begin, Select Servers, Testing Options, Select Disks, Confirmation, and View Report
+/// at the end.
 struct ValidationWizard {
     let prompt: Prompt
     let offer: ValidationOffer
@@ -36,11 +38,11 @@ struct ValidationWizard {
             The validation tests whether these nodes can carry a cluster: what they are made of, how they
             reach each other, what their disks obey, and how their systems are set up. It takes about a
             minute. Most tests only read; those that do more are listed before they begin. Nothing is
-            written to a disk that you have not named. Ctrl-C ends it at any time and takes back what
+            written to a disk that you have not chosen. Ctrl-C ends it at any time and takes back what
             tests left on the nodes.
             """)
         guard goesOn() else { return nil }
-        guard selectServers(&request), try selectTests(&request) else { return nil }
+        guard selectServers(&request), try selectTests(&request), try selectDisks(&request) else { return nil }
         return try confirm(request) ? request : nil
     }
 
@@ -117,6 +119,53 @@ struct ValidationWizard {
         return ValidationCatalogue.tests.filter { known.contains($0.id) }
     }
 
+    // MARK: Select Disks
+
+    /// Only when tests were chosen that write to disks, and nothing was said about them yet.
+    private func selectDisks(_ request: inout StartValidationRequest) throws -> Bool {
+        let tests = try TestSelection(request.tests, excluding: request.skip).tests
+        guard tests.contains(where: { offer.tests.contains($0.id) && $0.needs.contains(.testableDisk) }), request.disks.isEmpty,
+            request.allEmptyDisks == nil
+        else { return true }
+        title("Select Disks")
+        let empty = offer.disks.filter { $0.content == .empty }
+        guard !offer.disks.isEmpty else {
+            prompt.say("\(offer.node) sees no shared disks. \(offer.diskProblem ?? "Tests of disks do not apply.")")
+            return goesOn()
+        }
+        prompt.say("Some tests write to a disk, \(ScratchArea.place), and put back what was there. Shared disks:")
+        for disk in offer.disks { prompt.say("  \(WrittenDisks.name(disk)), \(disk.content.sentence)") }
+        prompt.say(
+            """
+            1  Every disk that carries nothing (recommended): \(empty.isEmpty ? "there is none" : empty.map { "LUN \($0.lun)" }.joined(separator: ", "))
+            2  Only disks that I name
+            3  None; the tests that need a disk do not apply
+            """)
+        while true {
+            guard let choice = prompt.ask("[1]:") else { return false }
+            switch choice.lowercased() {
+            case "", "1":
+                request.allEmptyDisks = true
+                return true
+            case "2": break
+            case "3": return true
+            case "q": return false
+            default: continue
+            }
+            guard let answer = prompt.ask("Their LUNs or identities, with commas:") else { return false }
+            let words = answer.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            let named = words.map { word in
+                offer.disks.first { $0.id.rawValue == word || "\($0.lun)" == word || "LUN \($0.lun)" == word.uppercased() }
+            }
+            if let unknown = zip(words, named).first(where: { $0.1 == nil })?.0 {
+                prompt.say("\(offer.node) sees no shared disk \(unknown).")
+                continue
+            }
+            request.disks = named.compactMap { $0?.id }
+            return true
+        }
+    }
+
     // MARK: Confirmation
 
     private func confirm(_ request: StartValidationRequest) throws -> Bool {
@@ -138,20 +187,45 @@ struct ValidationWizard {
             prompt.say("What others may notice:")
             for kind in disturbing { prompt.say("  - \(kind.sentence)") }
         }
-        let disks = request.disks.map(\.rawValue)
-        prompt.say(
-            disks.isEmpty
-                ? "No disk is written to; tests that would need one do not apply (--disk ID names one)."
-                : "Written to, what they carry may be lost: \(disks.joined(separator: ", ")).")
+        for sentence in WrittenDisks(request, offer).sentences { prompt.say(sentence) }
         return goesOn()
     }
 
     // MARK: View Report
 
     /// The last page.
-    func view(_ run: ValidationRun) {
-        guard let answer = prompt.ask("\nView the report? [y/N]"), ["y", "yes"].contains(answer.lowercased()) else { return }
-        Console.print(ValidationText.whole(run))
+    ///
+    /// - Parameters:
+    ///   - page: Where the page is on the node that carried the validation out.
+    ///   - open: Opens a page in the browser, or says where it is.
+    func view(_ run: ValidationRun, page: String?, open: (String) throws -> Void = Browser.show) {
+        title("View Report")
+        while let answer = prompt.ask("p opens the page, t shows the text here, Enter ends:")?.lowercased() {
+            switch answer {
+            case "p", "page", "y", "yes":
+                do { try open(try Self.localPage(of: run, page)) } catch { prompt.say(Self.sentence(of: error)) }
+            case "t", "text": Console.print(ValidationText.whole(run))
+            default: return
+            }
+        }
+    }
+
+    /// The page itself where the node's files are this host's, else a copy, which says the same.
+    static func localPage(
+        of run: ValidationRun, _ page: String?, in folder: String = FileManager.default.temporaryDirectory.path
+    ) throws -> String {
+        if let page, FileManager.default.isReadableFile(atPath: page) { return page }
+        // Only its owner may read it, and nobody may have put a link in its place: the name is that of a folder made here and now.
+        let own = folder + "/apus-report-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(
+            atPath: own, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        let path = own + "/validation-\(run.id.uuidString.lowercased().prefix(8)).html"
+        try Data(HTMLReport.text(of: run).utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    private static func sentence(of error: any Error) -> String {
+        (error as? CommandFailure)?.message ?? "The page cannot be shown: \(error.localizedDescription)"
     }
 }
 

@@ -144,7 +144,7 @@ struct QuorumModelTests {
             _ = try await stage.wait(holder, until: "back") { $0.isOpen && $0.secondsUntilStop == seconds }
             // Without the witness both nodes together are nothing.
             for node in ClusterStage.nodes { try await stage.node(node).cut(.storage) }
-            for node in ClusterStage.nodes { _ = try await stage.wait(node, until: "closed") { !$0.isOpen } }
+            for node in ClusterStage.nodes { _ = try await stage.wait(node, until: "closed") { !$0.isOpen && $0.votesPresent == 0 } }
             for node in ClusterStage.nodes { try await stage.node(node).restore(.storage) }
             for node in ClusterStage.nodes { _ = try await stage.wait(node, until: "open again") { $0.isOpen } }
             _ = try await set(SetQuorumRequest(isModelAutomatic: true), at: ClusterStage.n2)

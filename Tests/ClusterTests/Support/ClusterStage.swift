@@ -79,8 +79,8 @@ final class ClusterStage: Sendable {
             }
             try await Task.sleep(for: .milliseconds(100))
         } while ContinuousClock.now - start < .seconds(patience)
-        let list = (nodes ?? self.nodes).map { "\($0): \(seen[$0].map(Self.line) ?? "no answer")" }.joined(separator: "\n  ")
-        return try #require(nil as [NodeName: ClusterStatusReport]?, "After \(patience) s not yet: \(what)\n  \(list)")
+        let list = (nodes ?? self.nodes).map { "\($0): \(seen[$0].map(Self.line) ?? "no answer")" }.joined(separator: "; ")
+        return try #require(nil as [NodeName: ClusterStatusReport]?, "After \(patience) s not yet: \(what). \(list)")
     }
 
     /// Waits until the nodes of one partition are open and see each other and nobody else, and the others, as far as they answer, are not.

@@ -83,9 +83,12 @@ struct MovingMachine: Sendable {
 
     func folder(on node: NodeName) throws -> String { try lab.node(node.rawValue).folder(of: name) }
 
-    /// Whether its guest answers a peer.
-    func answers(within seconds: Double = 0.3) async throws -> Bool {
-        let words = [lab.tools.client, "udp", address.v4, "--seconds", "0.05", "--interval-ms", "10", "--linger-ms", "\(seconds * 1_000)"]
+    /// Whether its guest answers a peer, at its IPv4 address unless told otherwise.
+    func answers(at address: String? = nil, within seconds: Double = 0.3) async throws -> Bool {
+        let words = [
+            lab.tools.client, "udp", address ?? self.address.v4, "--seconds", "0.05", "--interval-ms", "10", "--linger-ms",
+            "\(seconds * 1_000)",
+        ]
         let result = try await lab.client.exec(words)
         guard result.isSuccess else { return false }
         return try JSONDecoder().decode(CounterReport.self, from: Data(result.output.utf8)).answered > 0

@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import Lab
+import LabTesting
 import Testing
 
 /// What `apus-lab-client udp`, and each kind of `frames`, counts.
@@ -50,8 +51,13 @@ struct Traffic: Sendable {
     private let udp: [Probe<CounterReport>]
     private let echo: [Probe<EchoReport>]
 
+    /// Begins when the guest answers at both addresses: what is lost before says nothing about a move.
     init(_ lab: Lab, to machine: MovingMachine) async throws {
         let addresses = [machine.address.v4, machine.address.v6]
+        for address in addresses {
+            let isThere = try await eventually(within: 30) { try await machine.answers(at: address) }
+            try #require(isThere, "\(machine.name) does not answer at \(address).")
+        }
         udp = try addresses.map { try Probe(lab, ["udp", $0, "--interval-ms", "4"], as: CounterReport.self) }
         echo = try addresses.map { try Probe(lab, ["echo", $0, "--interval-ms", "4"], as: EchoReport.self) }
         try await Task.sleep(for: .milliseconds(400))

@@ -44,16 +44,19 @@ struct EchoJudgeTests {
 
     @Test("Large packets that do not pass fail with their size")
     func packetSize() {
-        let outcome = EchoJudges.packetSize([(Self.evidence(sent: 3, answers: [], problem: "Message too long"), 9_000)])
+        let outcome = EchoJudges.packetSize([
+            .init(Self.evidence(sent: 3, answers: [], problem: "Message too long"), mtu: 9_000, receiver: "eth1", receiverMTU: 1_500)
+        ])
         #expect(outcome.findings[0].reason.contains("9000") && outcome.findings[0].reason.contains("Message too long"))
+        #expect(outcome.findings[0].cure?.contains("ip link set eth1 mtu 9000 on n2") == true)
         #expect(outcome.headline == "large packets do not pass between n1 and n2")
     }
 
     @Test(
         "Clocks",
         arguments: [
-            (3.0, Verdict.pass, "agree"), (5_000, .warning, "n2 is 5.0 s ahead of that of n1"),
-            (-120_000, .failure, "n1 is 120.0 s ahead of that of n2"),
+            (3.0, Verdict.pass, "agree"), (5_000, .warning, "n2 is 5 s ahead of that of n1"),
+            (-120_000, .failure, "n1 is 120 s ahead of that of n2"),
         ])
     func clocks(ahead: Double, expected: Verdict, words: String) {
         let outcome = EchoJudges.clocks(Self.n1, Self.n2, ahead: ahead)

@@ -169,6 +169,8 @@ struct FactJudgeTests {
         Fault(SystemCatalogue.versions, .failure, ["Apus", "0.2.0"]) { $0.software.apusVersion = "0.2.0" },
         Fault(SystemCatalogue.modules, .failure, ["tun"]) { $0.software.modules = ["kvm", "bridge"] },
         Fault(SystemCatalogue.limits, .failure, ["512 files"]) { $0.system.limits.openFiles = 512 },
+        Fault(SystemCatalogue.limits, .warning, ["n2", "lock 64 KiB", "8 MiB"]) { $0.system.limits.lockedMemoryBytes = 64 << 10 },
+        Fault(SystemCatalogue.limits, .failure, ["lock 0 B"]) { $0.system.limits.lockedMemoryBytes = 0 },
         Fault(SystemCatalogue.limits, .warning, ["real-time"]) { $0.system.limits.canScheduleRealTime = false },
         Fault(SystemCatalogue.timeSynchronization, .warning, ["120000 ms"]) { $0.system.time.offsetMilliseconds = 120_000 },
         Fault(SystemCatalogue.securityModules, .warning, ["permissive"]) { $0.system.selinuxMode = "permissive" },

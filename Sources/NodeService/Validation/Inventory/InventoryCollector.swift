@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Membership
 import Validation
 
 /// Fills a ``NodeInventory``. What cannot be read is named among the unreadable facts, never guessed.
@@ -12,8 +13,27 @@ struct InventoryCollector: Sendable {
         let begin = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
         async let tools = ToolAnswers.ask(addresses: context.addresses)
         async let disks = sanDisks()
-        let answers = await (tools, disks)
-        return await Self.offPool { fill(NodeInventory(node: context.node, collectedAt: begin), answers.0, answers.1) }
+        async let ours = clusterDisks()
+        let answers = await (tools, disks, ours)
+        return await Self.offPool {
+            var inventory = fill(NodeInventory(node: context.node, collectedAt: begin), answers.0, answers.1)
+            inventory.storage.mark(answers.2)
+            return inventory
+        }
+    }
+
+    /// Disks that this node's cluster has taken into use. An empty volume is in use too, and the witness at every moment.
+    private func clusterDisks() async -> [DiskID: String] {
+        guard let state = await context.forming?.engine.view?.state else { return [:] }
+        var uses: [DiskID: String] = [:]
+        for disk in state.disks.values {
+            switch disk.use {
+            case .witness: uses[disk.id] = "the cluster, as its witness"
+            case .clusterSharedVolume(_, let label): uses[disk.id] = "the cluster, as volume \(label)"
+            }
+        }
+        if case .disk(let id) = state.witness.witness { uses[id] = "the cluster, as its witness" }
+        return uses
     }
 
     /// Files of the kernel answer at once, but a folder on a share that is gone does not; so this stands on a thread of its own.
@@ -30,7 +50,8 @@ struct InventoryCollector: Sendable {
         var reader = FactReader()
         inventory.hardware = HardwareCollector.collect(&reader)
         inventory.software = SoftwareCollector.collect(&reader, tools, context.host)
-        inventory.network = NetworkCollector.collect(&reader, tools, context.addresses)
+        inventory.network = NetworkCollector.collect(
+            &reader, tools, context.addresses, portal: context.configuration.san?.portal)
         inventory.storage = StorageCollector.collect(&reader, context, disks, shares: shares)
         inventory.system = SystemCollector.collect(&reader, tools, context)
         inventory.hypervisor = HypervisorCollector.collect(&reader, context.host)
@@ -85,7 +106,7 @@ struct ToolAnswers: Sendable {
         async let units = answer(["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState"] + unitNames)
         async let timedate = answer(["timedatectl", "show"])
         async let chrony = answer(["chronyc", "-c", "tracking"])
-        async let ruleset = answer(["nft", "list", "ruleset"])
+        async let ruleset = answer(["nft", "-json", "list", "ruleset"])
         async let corosync = answer(["corosync", "-v"])
         return await Self(
             addresses: addresses, vlans: vlans, packages: packages, units: units, timedate: timedate, chrony: chrony, ruleset: ruleset,
@@ -104,4 +125,14 @@ struct ToolAnswers: Sendable {
 
 extension ToolAnswers.Answer {
     var text: String? { try? get() }
+}
+
+extension StorageFacts {
+    /// Notes what the cluster uses disks for, beside what else uses them.
+    fileprivate mutating func mark(_ uses: [DiskID: String]) {
+        for index in disks.indices {
+            guard let id = disks[index].id, let use = uses[id] else { continue }
+            disks[index].usedBy = disks[index].usedBy.map { "\(use): \($0)" } ?? use
+        }
+    }
 }

@@ -1,10 +1,14 @@
 import ClusterModel
 import Foundation
+import NIOCore
 import Validation
 
 /// How the node is connected, from ip(8), bridge(8) and sysfs.
 enum NetworkCollector {
-    static func collect(_ reader: inout FactReader, _ tools: ToolAnswers, _ addresses: LocalAddresses) -> NetworkFacts {
+    /// - Parameter portal: Where the SAN is, `10.72.0.254:3260`; nil without one.
+    static func collect(
+        _ reader: inout FactReader, _ tools: ToolAnswers, _ addresses: LocalAddresses, portal: String?
+    ) -> NetworkFacts {
         var facts = NetworkFacts()
         var name = [CChar](repeating: 0, count: 256)
         if gethostname(&name, name.count - 1) == 0 { facts.hostName = name.withUnsafeBytes { HardwareCollector.text($0) } }
@@ -16,7 +20,10 @@ enum NetworkCollector {
         case .failure(let problem): reader.note("network adapters", problem.description)
         }
         facts.bridges = bridges(&reader, tools, facts.adapters)
-        let roles = [("cluster", addresses.cluster), ("cluster2", addresses.cluster2 ?? ""), ("migration", addresses.migration)]
+        let roles = [
+            ("cluster", addresses.cluster), ("cluster2", addresses.cluster2 ?? ""), ("migration", addresses.migration),
+            ("storage", portal.flatMap(source) ?? ""),
+        ]
         facts.roles = roles.filter { !$0.1.isEmpty }.map { role, address in Self.role(role, address, facts.adapters) }
         for transport in ["tcp", "udp"] {
             for suffix in ["", "6"] {
@@ -27,14 +34,18 @@ enum NetworkCollector {
         facts.listeners = Array(Set(facts.listeners.filter { wanted($0) })).sorted {
             ($0.transport, $0.port, $0.address) < ($1.transport, $1.port, $1.address)
         }
-        // Tables without a rule filter nothing; a rule is indented by two tabs and is no declaration of a chain.
-        if let ruleset = tools.ruleset.text,
-            ruleset.split(separator: "\n").contains(where: {
-                $0.hasPrefix("\t\t") && !$0.contains("type ") && !$0.contains("policy accept")
-            })
-        {
-            facts.firewalls.append("nftables")
+        // Without nft there may be rules all the same, but none that a service of Debian made.
+        if let ruleset = tools.ruleset.text {
+            do {
+                let filters = try FilterText.chains(ruleset)
+                facts.filters = filters
+                if filters.contains(where: \.canDrop) {
+                    facts.firewalls.append(filters.contains { $0.table == "firewalld" } ? "firewalld" : "nftables")
+                }
+            } catch { reader.note("packet filters", "nft says something that is not understood: \(error)") }
         }
+        // iptables of old keep their tables apart from nftables; each that is in use is named here.
+        if let tables = reader.optional("/proc/net/ip_tables_names"), !tables.isEmpty { facts.firewalls.append("iptables") }
         return facts
     }
 
@@ -76,6 +87,26 @@ enum NetworkCollector {
             }
         }
         return AddressRole(role: role, address: address, adapter: nil, subnet: nil)
+    }
+
+    /// The address that packets to the SAN leave with. Connecting a UDP socket sends nothing; it only asks the kernel for the route (udp(7)).
+    private static func source(to portal: String) -> String? {
+        let host = portal.hasPrefix("[") ? portal.dropFirst().prefix { $0 != "]" } : portal.prefix { $0 != ":" }
+        guard let target = try? SocketAddress(ipAddress: String(host), port: 3_260) else { return nil }
+        let descriptor = socket(target.protocol == .inet6 ? AF_INET6 : AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        guard target.withSockAddr({ connect(descriptor, $0, socklen_t($1)) }) == 0 else { return nil }
+        var own = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let isKnown = withUnsafeMutablePointer(to: &own) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                getsockname(descriptor, address, &length) == 0
+                    && getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
+            }
+        }
+        return isKnown ? text.withUnsafeBytes { HardwareCollector.text($0) } : nil
     }
 
     /// The ports of Corosync, of the API, and of migrations.

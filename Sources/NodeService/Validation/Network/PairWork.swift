@@ -4,8 +4,8 @@ import Validation
 
 /// The packets that steps between two nodes send, on every network that both have.
 struct PairWork: Sendable {
-    private let nodes: [NodeName]
-    private let context: StepContext
+    let nodes: [NodeName]
+    let context: StepContext
 
     init(_ step: ValidationStep, _ context: StepContext) {
         if case .pair(let one, let other) = step.target { nodes = [one, other] } else { nodes = [] }
@@ -21,8 +21,8 @@ struct PairWork: Sendable {
         let context: StepContext
 
         var network: String { "\(role.role) network \(target.subnet ?? target.address)" }
-        /// Those of Corosync where they are free; beside a Corosync that runs, any other.
-        var corosyncPorts: [Int] { context.subject.cluster == nil ? [5_405, 0] : [0] }
+        /// That of Corosync's link on this network. Beside a Corosync that runs it is taken; nil then.
+        var corosyncPort: Int? { context.subject.cluster == nil ? (role.role == "cluster2" ? 5_406 : 5_405) : nil }
 
         func datagrams(_ count: Int, ports: [Int] = [0], payloadBytes: Int = 64, isWhole: Bool = false) async throws -> EchoEvidence {
             let listener = try await context.ask(
@@ -64,7 +64,7 @@ struct PairWork: Sendable {
         return values
     }
 
-    private func ways(_ roles: [String]) throws -> [Way] {
+    func ways(_ roles: [String]) throws -> [Way] {
         guard nodes.count == 2, let one = context.inventory(of: nodes[0]), let other = context.inventory(of: nodes[1]) else { return [] }
         var ways: [Way] = []
         for role in roles {
@@ -85,8 +85,17 @@ struct PairWork: Sendable {
         try await context.shared.once("burst \(nodes)") { try await both(Self.all) { try await $0.datagrams(200) } }
     }
 
+    /// Datagrams to the ports of Corosync: sent once, because only one listener can have them, judged as a way and as a port.
+    func corosyncLinks() async throws -> [(way: Way, echo: EchoEvidence)] {
+        try await context.shared.once("corosync \(nodes)") {
+            try await both(["cluster", "cluster2"]) { way in
+                (way, try await way.datagrams(20, ports: [way.corosyncPort, 0].compactMap(\.self)))
+            }
+        }
+    }
+
     /// Packets as large as the sender's adapter claims to take.
-    func largest() async throws -> [(evidence: EchoEvidence, mtu: Int)] {
+    func largest() async throws -> [EchoJudges.PacketSizeEvidence] {
         try await both(Self.all) { way in
             guard let adapter = way.from.network.adapters.first(where: { $0.name == way.role.adapter }), let mtu = adapter.mtu else {
                 throw ProbeProblem("\(way.from.node) does not tell the MTU of its adapter on the \(way.network).")
@@ -94,7 +103,10 @@ struct PairWork: Sendable {
             // IPv4 and UDP take 28 bytes, IPv6 and UDP 48; more than a datagram holds is not asked for.
             let headers = way.role.address.contains(":") ? 48 : 28
             let size = min(max(mtu, 576), 9_216)
-            return (try await way.datagrams(3, payloadBytes: size - headers, isWhole: true), size)
+            let receiver = way.target.adapter ?? "the adapter"
+            return .init(
+                try await way.datagrams(3, payloadBytes: size - headers, isWhole: true), mtu: size, receiver: receiver,
+                receiverMTU: way.to.network.adapters.first { $0.name == receiver }?.mtu)
         }
     }
 }

@@ -37,6 +37,13 @@ struct ProbeContext: Sendable {
     let host: HostCapabilities
     let storage: StorageAccess
     let held: ProbeResources
+    let traces: ReservationTraces
+    let guests: ProbeGuests
+    /// Machines that this node owns or receives.
+    let machines: @Sendable () async throws -> [VMStatus]
+    let peers: Peers
+    /// nil with a fixed list of nodes.
+    let forming: FormingSeat?
     let logger: Logger
 }
 

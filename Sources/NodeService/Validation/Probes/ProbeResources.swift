@@ -14,6 +14,10 @@ actor ProbeResources {
         var expiry: Task<Void, Never>
     }
     private var resources: [UUID: Resource] = [:]
+    /// The last runs that have finished. A question of theirs may still be under way here, because a question that is cancelled is not
+    /// called back; what it would hold nobody would give back.
+    private var finished: [UUID] = []
+    private static let mostFinished = 64
     private let logger: Logger
 
     init(logger: Logger) { self.logger = logger }
@@ -23,12 +27,15 @@ actor ProbeResources {
 
     /// Keeps something until it is given back.
     ///
-    /// - Parameter giveBack: Called once, also when the caller was cancelled meanwhile.
+    /// - Parameters:
+    ///   - clause: Empty for what every run holds to its end, which is not worth a word then.
+    ///   - giveBack: Called once, also when the caller was cancelled meanwhile.
     /// - Returns: Its name, for ``giveBack(_:)``.
-    /// - Throws: When there is too much already; then nothing was kept, and the caller gives it back.
+    /// - Throws: When there is too much already, or when the run has finished; then nothing was kept, and the caller gives it back.
     func hold(
         for run: UUID, lifetime: Duration, _ clause: String, giveBack: @escaping @Sendable () async throws -> Void
     ) throws -> UUID {
+        guard !finished.contains(run) else { throw ProbeProblem("The run has finished meanwhile.") }
         guard resources.count < Self.most else { throw ProbeProblem("Probes hold \(Self.most) things open already.") }
         let id = UUID()
         let expiry = Task { [weak self] in
@@ -51,9 +58,15 @@ actor ProbeResources {
     /// Everything of a run; in the opposite order of its making is not needed, because nothing held rests on another.
     func giveBack(run: UUID) async -> FinishQuestion.Evidence {
         var evidence = FinishQuestion.Evidence(givenBack: [], problems: [])
+        finished.append(run)
+        if finished.count > Self.mostFinished { finished.removeFirst() }
         for (id, resource) in resources where resource.run == run {
-            do { if try await giveBack(id) { evidence.givenBack.append(resource.clause) } } catch {
-                evidence.problems.append("It has not \(resource.clause): \(error)")
+            do {
+                if try await giveBack(id), !resource.clause.isEmpty { evidence.givenBack.append(resource.clause) }
+            } catch {
+                evidence.problems.append(
+                    resource.clause.isEmpty
+                        ? "What it held for the run is not given back: \(error)" : "It has not \(resource.clause): \(error)")
             }
         }
         evidence.givenBack.sort()

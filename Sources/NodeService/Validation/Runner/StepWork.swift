@@ -39,6 +39,8 @@ struct StepContext: Sendable {
         shared = SharedEvidence()
     }
 
+    /// Whether a node belongs to the asking node's cluster, so that it has certificates that the other members trust.
+    func isMember(_ node: NodeName) -> Bool { targets[node]?.isMember ?? false }
     func inventory(of node: NodeName) -> NodeInventory? { facts.inventories[node] }
 
     /// - Parameter deadline: For the whole answer.

@@ -7,11 +7,15 @@ import Validation
 /// What a run is to do, checked already.
 struct ValidationOrder: Sendable {
     var id = UUID()
+    /// As the operator wrote them.
+    var terms: [String]
     /// Only tests that can be carried out.
     var selection: TestSelection
     /// Chosen tests that this version cannot carry out.
     var unavailable: [ValidationTestID]
     var disks: [DiskID]
+    /// Besides those named: every shared disk that carries nothing.
+    var allEmptyDisks: Bool
     var shares: [String]
     var cluster: ClusterName?
     var hasWitness: Bool
@@ -73,7 +77,8 @@ struct ValidationRunner: Sendable {
             id: order.id, apusVersion: ApusVersion.current, began: WallTime(milliseconds: Int64(began.wall.timeIntervalSince1970 * 1_000)),
             milliseconds: Self.milliseconds(since: began.clock), subject: facts.subject, nodes: nodes(facts), disks: facts.sharedDisks,
             options: ValidationOptions(
-                selection: order.selection.terms, skipped: order.selection.skipped, disks: order.disks, requestedBy: order.requestedBy),
+                selection: order.terms, skipped: order.selection.skipped.filter { !order.unavailable.contains($0) },
+                unavailable: order.unavailable, disks: facts.subject.testableDisks, requestedBy: order.requestedBy),
             results: ledger.results)
         let verdict = RunVerdict(run)
         status.verdict = verdict.verdict
@@ -117,9 +122,10 @@ struct ValidationRunner: Sendable {
             }
         }
         let subject = ValidationSubject(
-            nodes: targets.map(\.node), shares: order.shares, cluster: order.cluster, hasWitness: order.hasWitness)
+            nodes: targets.map(\.node), shares: order.shares, cluster: order.cluster, hasWitness: order.hasWitness,
+            namedDisks: order.disks)
         var facts = CollectedFacts(subject: subject, inventories: inventories, silent: silent)
-        facts.subject.testableDisks = facts.testableDisks(named: order.disks)
+        facts.subject.testableDisks = facts.testableDisks(named: order.disks, allEmpty: order.allEmptyDisks)
         return facts
     }
 
@@ -154,7 +160,9 @@ struct ValidationRunner: Sendable {
         guard let test = ValidationCatalogue.test(step.test) else { return nil }
         if let outcome = FactJudges.judge(test, from: context.facts) { return outcome }
         let taking = step.nodes(in: context.facts.subject)
-        let silent = taking.filter { context.facts.silent[$0] != nil }
+        // What a running cluster is as a whole the others know, and that one of them is silent says cluster/nodes: once, with its cure.
+        let isTold = test.category == .cluster && step.target == .whole
+        let silent = isTold ? [] : taking.filter { context.facts.silent[$0] != nil }
         var outcome = TestOutcome(
             silent.map { .silent($0, reason: context.facts.silent[$0] ?? "") },
             headline: silent.isEmpty ? nil : "\(silent.map(\.rawValue).joined(separator: " and ")) did not answer")

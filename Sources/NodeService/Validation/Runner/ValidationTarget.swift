@@ -11,12 +11,15 @@ import Validation
 struct ValidationTarget: Sendable {
     let node: NodeName
     let address: String
+    /// Whether it belongs to the same cluster as the asking node.
+    let isMember: Bool
     private let client: NodeClient
     /// Of the node's token; nil for a member of the cluster, and for the asking node.
     private let secret: Data?
 
     /// The asking node.
-    init(own node: NodeName, address: String, socketPath: String) {
+    init(own node: NodeName, address: String, socketPath: String, isMember: Bool) {
+        self.isMember = isMember
         self.node = node
         self.address = address
         client = NodeClient(socketPath: socketPath)
@@ -25,6 +28,7 @@ struct ValidationTarget: Sendable {
 
     /// A member of the asking node's cluster.
     init(member: NodeAddress, port: Int, identity: String) throws(APIError) {
+        isMember = true
         node = member.name
         address = member.cluster
         client = try NodeClient(
@@ -36,6 +40,7 @@ struct ValidationTarget: Sendable {
     ///
     /// - Throws: ``APIError/Code/invalid`` for a token that is mistyped.
     init(token text: String) throws(APIError) {
+        isMember = false
         let token: NodeToken
         do {
             token = try NodeToken(text)
@@ -44,6 +49,15 @@ struct ValidationTarget: Sendable {
         address = token.address
         client = NodeClient(address: token.address, port: Int(token.port), node: node, fingerprint: token.fingerprint)
         secret = Data(token.secret)
+    }
+
+    /// A node that belongs to no cluster and opened itself to the nodes of a run.
+    init(_ node: NodeName, door: GuestDoorQuestion.Evidence) {
+        self.node = node
+        isMember = false
+        address = door.address
+        client = NodeClient(address: door.address, port: door.port, node: node, fingerprint: [UInt8](door.fingerprint))
+        secret = door.secret
     }
 
     func ask<Question: ProbeQuestion>(

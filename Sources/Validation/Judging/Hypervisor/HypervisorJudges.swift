@@ -97,7 +97,7 @@ enum HypervisorJudges {
         return TestOutcome(findings)
     }
 
-    private static func best(_ models: Set<String>) -> String? {
+    static func best(_ models: Set<String>) -> String? {
         for family in preference {
             let known = models.filter { $0 == family || $0.hasPrefix(family + "-v") }
             // The plain name stands for the version that fits every machine type.

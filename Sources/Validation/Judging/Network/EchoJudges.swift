@@ -85,22 +85,41 @@ public enum EchoJudges {
         return outcome(findings, all) { "answers come unevenly between \($0)" }
     }
 
-    /// - Parameter sizes: The MTU of the sender's adapter, for each evidence.
-    public static func packetSize(_ all: [(evidence: EchoEvidence, mtu: Int)]) -> TestOutcome {
-        let findings = all.map { evidence, mtu -> ValidationFinding in
+    /// What large packets of one direction met: the MTU of the sender's adapter, and the receiver's with its name.
+    public struct PacketSizeEvidence: Hashable, Sendable {
+        public var echo: EchoEvidence
+        public var mtu: Int
+        public var receiver: String
+        public var receiverMTU: Int?
+        public init(_ echo: EchoEvidence, mtu: Int, receiver: String, receiverMTU: Int?) {
+            self.echo = echo
+            self.mtu = mtu
+            self.receiver = receiver
+            self.receiverMTU = receiverMTU
+        }
+    }
+
+    public static func packetSize(_ all: [PacketSizeEvidence]) -> TestOutcome {
+        let findings = all.map { size -> ValidationFinding in
+            let (evidence, mtu) = (size.echo, size.mtu)
             guard evidence.sending.answers.isEmpty else {
                 return ValidationFinding(
                     .pass, subject(evidence), reason: "Packets of \(mtu) bytes pass whole.",
                     figures: [Figure("Packet size", Double(mtu), .bytes)])
             }
             let said = evidence.sending.problem.map { " \(evidence.from) says: \($0)." } ?? ""
+            let other = size.receiverMTU.flatMap { $0 == mtu ? nil : $0 }
+            let difference = other.map { " \(size.receiver) of \(evidence.to) has MTU \($0)." } ?? ""
             return ValidationFinding(
                 .failure, subject(evidence),
                 reason: "Packets of \(mtu) bytes, as large as the adapter of \(evidence.from) claims, do not pass from \(evidence.from) to "
-                    + "\(evidence.to) and back.\(said)",
-                cure: "Set the same MTU on the adapters of both nodes and on the switch ports of the \(evidence.network).")
+                    + "\(evidence.to) and back.\(difference)\(said)",
+                cure: other == nil
+                    ? "Allow packets of \(mtu) bytes on the switch ports of the \(evidence.network), or lower the MTU on both nodes."
+                    : "Set the same MTU on both nodes: ip link set \(size.receiver) mtu \(mtu) on \(evidence.to), and in its network settings; "
+                        + "the switch ports must take it too.")
         }
-        return outcome(findings, all.map(\.evidence)) { "large packets do not pass between \($0)" }
+        return outcome(findings, all.map(\.echo)) { "large packets do not pass between \($0)" }
     }
 
     /// Certificates and logs bear a second; a minute means that nothing keeps the clock.
@@ -110,7 +129,7 @@ public enum EchoJudges {
     public static func clocks(_ one: NodeName, _ other: NodeName, ahead milliseconds: Double) -> TestOutcome {
         let distance = abs(milliseconds)
         let verdict: Verdict = distance > tooFarApart ? .failure : distance > apart ? .warning : .pass
-        let words = distance < 1_000 ? text(distance) : "\((distance / 1_000).rounded()) s"
+        let words = distance < 1_000 ? text(distance) : "\(Int(min(distance / 1_000, 1e12).rounded())) s"
         let (late, early) = milliseconds > 0 ? (one, other) : (other, one)
         return TestOutcome(
             [

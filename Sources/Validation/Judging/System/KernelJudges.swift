@@ -4,6 +4,9 @@ import ClusterModel
 enum KernelJudges {
     /// One connection per session, per guest disk and per guest of a large node, and some more.
     private static let enoughFiles: UInt64 = 8_192
+    /// What Linux grants since 5.16 and systemd since 248. Corosync, as root, may lock more whatever the limit is (mlock(2), CAP_IPC_LOCK);
+    /// QEMU runs without privileges and needs it for the rings of io_uring and for registered buffers.
+    private static let enoughLocked: UInt64 = 8 << 20
 
     static func limits(_ facts: CollectedFacts) -> TestOutcome {
         let findings = facts.answers.flatMap { node -> [ValidationFinding] in
@@ -17,6 +20,15 @@ enum KernelJudges {
                         reason: "The node service of \(node.node) may open \(files) files; a node with many machines needs \(enoughFiles).",
                         cure: "LimitNOFILE=65536 in the unit: systemctl edit apusd, then restart it."))
             }
+            if let locked = limits.lockedMemoryBytes, locked < enoughLocked {
+                findings.append(
+                    ValidationFinding(
+                        locked < 64 << 10 ? .failure : .warning, .node(node.node, item: "locked memory"),
+                        reason:
+                            "Machines on \(node.node) may lock \(ByteText.text(locked)) of memory, \(ByteText.text(enoughLocked)) are wanted: "
+                            + "QEMU locks the rings and buffers of its disks and of fast migrations.",
+                        cure: "LimitMEMLOCK=infinity in the unit: systemctl edit apusd, then restart it."))
+            }
             if limits.canScheduleRealTime == false {
                 findings.append(
                     ValidationFinding(
@@ -26,11 +38,12 @@ enum KernelJudges {
                         cure: "Give its control group a real-time budget (cpu.rt_runtime_us), or sysctl kernel.sched_rt_runtime_us=-1."))
             }
             if findings.isEmpty {
-                findings.append(ValidationFinding(.pass, .node(node.node), reason: "Open files and real-time scheduling suffice."))
+                findings.append(
+                    ValidationFinding(.pass, .node(node.node), reason: "Locked memory, open files and real-time scheduling suffice."))
             }
             return findings
         }
-        return .judged(findings) { "\($0) allows too few open files" }
+        return .judged(findings) { "limits of \($0) are too low" }
     }
 
     static func memoryPolicy(_ facts: CollectedFacts) -> TestOutcome {
