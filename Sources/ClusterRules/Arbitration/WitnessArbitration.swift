@@ -201,7 +201,9 @@ public struct WitnessArbitration: Sendable {
     private var nodeVotes: Int { votes.total - votes.witness }
     func ringVotes(_ ring: ArbitrationRing) -> Int { votes.votes(of: ring.members, withWitness: false) }
     /// Half of the nodes' votes or more: only such a ring may take the witness.
-    func mayTake(_ ring: ArbitrationRing) -> Bool { mode == .diskOnly && isMember || ringVotes(ring) * 2 >= nodeVotes && ringVotes(ring) > 0 }
+    func mayTake(_ ring: ArbitrationRing) -> Bool {
+        mode == .diskOnly && isMember || ringVotes(ring) * 2 >= nodeVotes && ringVotes(ring) > 0
+    }
     func isEnoughAlone(_ ring: ArbitrationRing) -> Bool { mode == .majority && ringVotes(ring) >= votes.majority }
     private func couldDecide(_ ring: ArbitrationRing) -> Bool { mayTake(ring) && !isEnoughAlone(ring) }
     /// No node can be in another ring and not have noticed.
