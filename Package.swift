@@ -206,7 +206,7 @@ let package = Package(
         .testTarget(
             name: "ValidationLabTests",
             dependencies: [
-                "ClusterAPI", "ClusterModel", "ClusterRules", "ClusterStore", "Lab", "LabTesting", "NodeClient", "Validation", subprocess,
+                "ClusterAPI", "ClusterModel", "Lab", "LabTesting", "NodeClient", "Validation", subprocess,
             ],
             swiftSettings: strict),
         .testTarget(

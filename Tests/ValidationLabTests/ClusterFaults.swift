@@ -1,7 +1,5 @@
 import ClusterAPI
 import ClusterModel
-import ClusterRules
-import ClusterStore
 import Foundation
 import Lab
 import LabTesting
@@ -65,7 +63,8 @@ extension ValidationLab {
                     && status.nodes.allSatisfy { $0.state == .up && $0.isPresent && $0.votes == 1 }
                     && status.witness?.holder != nil && status.votesPresent == 3
             }
-            try #require(isSettled, "the cluster did not settle")
+            let last = try? await client.clusterStatus()
+            try #require(isSettled, "the cluster did not settle: \(last.map { "\($0)" } ?? "no answer")")
         }
 
         private func validate(_ tests: [String], _ client: NodeClient) async throws -> ValidationRun {
@@ -76,7 +75,7 @@ extension ValidationLab {
             return try await client.validationReport(first.id)
         }
 
-        @Test("A healthy one passes; a node that is down, and a configuration that differs, are found") func faults() async throws {
+        @Test("A healthy one passes, and a node that is down is found") func faults() async throws {
             try await inCluster { stage, client in
                 let events = try await client.events(after: 0)
                 #expect(
@@ -99,35 +98,7 @@ extension ValidationLab {
                 #expect(down.first?.cure?.contains("apus node evict n2 --force") == true, "\(down)")
                 #expect(try lonely.result("cluster/quorum").verdict == .warning)
                 #expect(try lonely.result("cluster/roles").verdict == .notApplicable)
-
-                try await alterCopy(on: stage.node(n2))
-                try await stage.node(n2).powerOn()
-                try await stage.node(n2).waitForService(seconds: 90)
-                try await settle(client)
-                let differing = try await validate(["cluster/configuration"], client)
-                let failures = try differing.findings("cluster/configuration", .failure)
-                #expect(failures.map(\.subject) == [.node(n2)], "\(failures)")
-                #expect(failures.first?.reason.contains("is another one than that of n1") == true)
-                #expect(failures.first?.cure?.contains("apus node stop n2") == true)
             }
-        }
-
-        /// Makes the copy of the configuration on a node that is off another one than its log gives: what a bug in applying it would do.
-        private func alterCopy(on node: LabNode) async throws {
-            let folder = node.runtimeFolder + "/../state/cluster"
-            struct Member: Decodable {
-                var clusterID: UUID
-                var nodeID: NodeID
-            }
-            let member = try JSONDecoder().decode(Member.self, from: Data(contentsOf: URL(filePath: folder + "/member.json")))
-            let store = try await ConfigurationStore.open(folder: folder + "/store", cluster: member.clusterID, node: member.nodeID)
-            let image = try await store.load()
-            var state = try ClusterCoding.state(from: image.snapshot)
-            for entry in image.entries where entry.index <= image.committed { _ = try apply(entry, to: &state) }
-            try #require(state.appliedIndex == image.committed && image.committed > image.snapshotIndex)
-            state.quorum.secondsUntilStop += 1
-            try await store.make([.snapshot(state: try ClusterCoding.bytes(of: state), index: image.committed)])
-            try await store.close()
         }
     }
 }

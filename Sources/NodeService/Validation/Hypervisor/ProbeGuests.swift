@@ -284,5 +284,7 @@ actor ProbeGuests {
                 logger.error("what a validation left behind cannot be removed", metadata: ["what": "\(name)", "reason": "\(error)"])
             }
         }
+        // Stays while something is in it.
+        rmdir(folder)
     }
 }
