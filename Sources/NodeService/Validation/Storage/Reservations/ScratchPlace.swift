@@ -21,7 +21,9 @@ enum ScratchPlace {
         case .damaged(let what): throw ProbeProblem("\(disk.id) cannot be trusted and is not tested: \(what).")
         }
         guard disk.byteCount >= ScratchArea.smallestDisk, ScratchStamp.byteCount % disk.blockByteCount == 0 else {
-            throw ProbeProblem("\(disk.id) is smaller than \(ScratchArea.smallestDisk >> 20) MiB, or has blocks of \(disk.blockByteCount) bytes; it is not tested.")
+            throw ProbeProblem(
+                "\(disk.id) is smaller than \(ScratchArea.smallestDisk >> 20) MiB, or has blocks of \(disk.blockByteCount) bytes; it is not tested."
+            )
         }
     }
 }
