@@ -4,14 +4,22 @@ import Logging
 
 /// Corosync's links to the others. Losing one of two costs nothing at once, and everything when the second goes; so it is told.
 extension ClusterMember {
-    /// What knet keeps in memory is read, so this costs little; it takes about a second itself until it calls a link down.
+    /// knet takes about a second itself until it calls a link down.
     private static let linkInterval = Duration.seconds(1)
+
+    /// With one link there is nothing to tell that the ring does not. And reading knet's statistics is not harmless while rings change:
+    /// with four nodes of which two joined two again, Corosync 3.1.7 on all of them then took both processors for minutes, and no ring held.
+    private var areLinksOfInterest: Bool {
+        standing.isRingDecided && configuration.nodes.values.contains { $0.addresses.rings.count > 1 }
+    }
 
     func followLinks() async {
         while !Task.isCancelled {
-            do throws(CorosyncError) { noted(try await map.links()) } catch {
-                // Corosync is gone or hangs, which is told elsewhere; nothing is known of its links.
-                noted([])
+            if areLinksOfInterest {
+                do throws(CorosyncError) { noted(try await map.links()) } catch {
+                    // Corosync is gone or hangs, which is told elsewhere; nothing is known of its links.
+                    noted([])
+                }
             }
             // Ends early when cancelled, which the loop's condition sees.
             try? await Task.sleep(for: Self.linkInterval)
