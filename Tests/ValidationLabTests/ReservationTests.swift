@@ -119,7 +119,7 @@ extension ValidationLab {
                 throw error
             }
             let finding = try #require(try run.findings("storage/defence", .failure).first)
-            #expect(finding.subject == .node(ValidationStage.n2))
+            #expect(finding.subject == .disk(ground.disks[0], node: ValidationStage.n2))
             #expect(finding.reason.hasPrefix("n2 did not do its part."), "\(finding)")
             #expect(finding.cure == "Look at what n2 says: journalctl -u apusd. Then run this test again.")
             #expect(try run.result("storage/defence").headline == "n2 did not do its part of storage/defence")

@@ -91,6 +91,7 @@ public enum AccelerationProbe {
 
     /// The machine user must be able to read the image, and the node's own folders are closed to it.
     private static func makeFirmwareFolder() throws(MachineProcessError) -> String {
+        removeForgottenFolders()
         var template = Array("/tmp/apus-probe-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw .file(path: "/tmp/apus-probe-XXXXXX", operation: "creating it", errno: errno) }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -104,6 +105,20 @@ public enum AccelerationProbe {
         }
         close(file)
         return folder
+    }
+
+    /// Longer than any probe may take.
+    private static let forgottenAfter = 600
+
+    /// What a service that was killed in a probe left. Anybody may write to this folder, so what is not this user's own is left alone.
+    private static func removeForgottenFolders() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/tmp")) ?? [] where name.hasPrefix("apus-probe-") {
+            var facts = stat()
+            guard lstat("/tmp/" + name, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR, facts.st_uid == geteuid(),
+                time(nil) - facts.st_mtim.tv_sec > forgottenAfter
+            else { continue }
+            removeFirmwareFolder("/tmp/" + name)
+        }
     }
 
     private static func removeFirmwareFolder(_ folder: String) {
