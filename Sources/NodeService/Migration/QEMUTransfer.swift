@@ -64,6 +64,21 @@ struct QEMUTransfer: Sendable {
         try await breakConnections()
     }
 
+    /// Ends a switchover that QEMU was told to begin and does not report.
+    ///
+    /// It may hear of both at once. A cancellation that meets the state of the devices makes QEMU 7.2 resume the guest without its disks,
+    /// which ends it (block/io.c, "Assertion `!(bs->open_flags & BDRV_O_INACTIVE)' failed"); a broken connection does not. One that still
+    /// waits to be told is cancelled.
+    func breakOffSwitchover() async throws {
+        try await breakConnections()
+        let end = ContinuousClock.now + .seconds(1)
+        while ContinuousClock.now < end {
+            guard try await monitor.execute(.queryMigrate).status == .preSwitchover else { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        try await monitor.execute(.migrateCancel)
+    }
+
     private func breakConnections() async throws {
         do throws(QMPError) {
             try await monitor.execute(.yankMigration)

@@ -27,6 +27,8 @@ actor SourceRunner {
     private var wasRunning = true
     private var note: String?
     private var isRecovering = false
+    /// QEMU was told to send the state of the devices; it may not have heard.
+    private var isToldToSwitchOver = false
     private(set) var record: MigrationRecord?
     private var followers: [UUID: AsyncThrowingStream<MigrationStatus, any Error>.Continuation] = [:]
 
@@ -199,13 +201,20 @@ actor SourceRunner {
         case .continueSwitchover:
             await tools.hold.wait(at: "pre-switchover")
             guard rules.maySwitchOver else { return }
+            isToldToSwitchOver = true
             await attempt { try await self.transfer.continueSwitchover() }
         case .confirmReceived: await confirmReceived()
         case .commitOwnership(let epoch): await commitOwnership(epoch)
         case .resumeDestination(let epoch): await resumeDestination(epoch)
         case .recoverPostCopy: await recoverPostCopy()
         case .cancelTransfer:
-            do { try await transfer.cancel(isSwitchingOver: rules.phase == .deviceState) } catch {
+            do {
+                if rules.phase == .preSwitchover, isToldToSwitchOver {
+                    try await transfer.breakOffSwitchover()
+                } else {
+                    try await transfer.cancel(isSwitchingOver: rules.phase == .deviceState)
+                }
+            } catch {
                 tell(.transferFailed("It could not be cancelled: \(error)"))
             }
         case .discardDestination: await discardDestination()
