@@ -25,17 +25,7 @@ struct RelayCommand: ParsableCommand {
 
     func run() throws {
         Stop.onSignals()
-        let listener = Socket(descriptor: socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
-        listener.setOption(Int(SOL_SOCKET), SO_REUSEADDR, 1)
-        var any = sockaddr_in6()
-        any.sin6_family = sa_family_t(AF_INET6)
-        any.sin6_port = port.bigEndian
-        let bound = withUnsafePointer(to: &any) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener.descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
-            }
-        }
-        guard bound == 0, listen(listener.descriptor, 16) == 0 else { throw SystemError("listen on port \(port)") }
+        let listener = try Socket.listening(on: port, backlog: 16)
         print("ready")
         fflush(nil)
         var connections: [Relay] = []

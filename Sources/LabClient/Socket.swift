@@ -40,6 +40,22 @@ struct Socket: ~Copyable {
         return opened
     }
 
+    /// Listens on a TCP port of every address, IPv4 and IPv6.
+    static func listening(on port: UInt16, backlog: Int32) throws(SystemError) -> Socket {
+        let listener = Socket(descriptor: socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0))
+        listener.setOption(Int(SOL_SOCKET), SO_REUSEADDR, 1)
+        var any = sockaddr_in6()
+        any.sin6_family = sa_family_t(AF_INET6)
+        any.sin6_port = port.bigEndian
+        let bound = withUnsafePointer(to: &any) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener.descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+            }
+        }
+        guard bound == 0, listen(listener.descriptor, backlog) == 0 else { throw SystemError("listen on port \(port)") }
+        return listener
+    }
+
     deinit { _ = close(descriptor) }
 
     borrowing func setTimeout(_ option: Int32, milliseconds: Int) {
