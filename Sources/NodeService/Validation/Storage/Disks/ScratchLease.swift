@@ -99,18 +99,7 @@ enum ScratchLease {
         guard let status = try await context.storage.inventory().first(where: { $0.id == id }) else {
             throw ProbeProblem("\(context.node) sees no shared disk \(id).")
         }
-        switch status.content {
-        case .empty: break
-        case .clusterSharedVolume(_, let label):
-            guard status.extents.isEmpty else {
-                throw ProbeProblem("Volume \(label) on \(id) holds \(status.extents.count) disks of machines; it is not written to.")
-            }
-        case .foreign(let what): throw ProbeProblem("\(id) carries something of others and is not written to: \(what).")
-        case .damaged(let what): throw ProbeProblem("\(id) cannot be trusted and is not written to: \(what).")
-        }
-        guard status.byteCount >= ScratchArea.smallestDisk else {
-            throw ProbeProblem("\(id) is smaller than \(ScratchArea.smallestDisk >> 20) MiB and is not written to.")
-        }
+        try ScratchArea.check(status, consequence: "it is not written to")
         return try await context.storage.knownDisk(id)
     }
 
@@ -149,5 +138,25 @@ enum ScratchLease {
             if try await restore(trace, on: disk) == 0 { return }
         }
         throw ProbeProblem("Somebody goes on writing to the scratch area of \(trace.disk).")
+    }
+}
+
+extension ScratchArea {
+    /// Whether a disk may lend its scratch area, by what a node reads on it itself, whatever it was asked.
+    ///
+    /// - Parameter consequence: Ends the sentence of a refusal.
+    static func check(_ status: SharedDiskStatus, consequence: String) throws {
+        switch status.content {
+        case .empty: break
+        case .clusterSharedVolume(_, let label):
+            guard status.extents.isEmpty else {
+                throw ProbeProblem("Volume \(label) on \(status.id) holds \(status.extents.count) disks of machines; \(consequence).")
+            }
+        case .foreign(let what): throw ProbeProblem("\(status.id) carries something of others (\(what)); \(consequence).")
+        case .damaged(let what): throw ProbeProblem("\(status.id) cannot be trusted (\(what)); \(consequence).")
+        }
+        guard status.byteCount >= smallestDisk else {
+            throw ProbeProblem("\(status.id) is smaller than \(smallestDisk >> 20) MiB; \(consequence).")
+        }
     }
 }

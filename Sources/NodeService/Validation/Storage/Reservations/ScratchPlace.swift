@@ -10,20 +10,9 @@ enum ScratchPlace {
 
     /// The node looks for itself, whatever it is asked: a disk that carries anything of others, or of machines, is not written to.
     static func check(_ disk: SharedDisk) async throws {
-        let status = try await disk.status()
-        switch status.content {
-        case .empty: break
-        case .clusterSharedVolume(_, let label):
-            guard status.extents.isEmpty else {
-                throw ProbeProblem("Volume \(label) on \(disk.id) holds \(status.extents.count) disks of machines; it is not tested.")
-            }
-        case .foreign(let what): throw ProbeProblem("\(disk.id) carries something of others and is not tested: \(what).")
-        case .damaged(let what): throw ProbeProblem("\(disk.id) cannot be trusted and is not tested: \(what).")
-        }
-        guard disk.byteCount >= ScratchArea.smallestDisk, ScratchStamp.byteCount % disk.blockByteCount == 0 else {
-            throw ProbeProblem(
-                "\(disk.id) is smaller than \(ScratchArea.smallestDisk >> 20) MiB, or has blocks of \(disk.blockByteCount) bytes; it is not tested."
-            )
+        try ScratchArea.check(try await disk.status(), consequence: "it is not tested")
+        guard ScratchStamp.byteCount % disk.blockByteCount == 0 else {
+            throw ProbeProblem("\(disk.id) has blocks of \(disk.blockByteCount) bytes; it is not tested.")
         }
     }
 }
