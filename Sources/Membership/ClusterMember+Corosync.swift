@@ -17,6 +17,7 @@ extension ClusterMember {
     private struct Reload {
         var waitingSince: ContinuousClock.Instant?
         var miscountingSince: ContinuousClock.Instant?
+        var nextCount = ContinuousClock.now
     }
 
     func followCorosync() async {
@@ -82,13 +83,18 @@ extension ClusterMember {
     /// Whether Corosync runs with an older file, or counts otherwise than this one says.
     private func isDue(_ wanted: CorosyncConfiguration, _ reload: inout Reload) async throws -> Bool {
         if try await runningVersion() < wanted.version { return true }
+        // The votes of the witness are polled over the same connection, so it is not asked more often than it takes to tell.
+        guard reload.nextCount <= .now else {
+            return reload.miscountingSince.map { ContinuousClock.now - $0 >= Self.countLimit } ?? false
+        }
+        reload.nextCount = .now + Self.countLimit
         guard let difference = try await miscount(wanted) else {
             reload.miscountingSince = nil
             return false
         }
         let since = reload.miscountingSince ?? .now
         reload.miscountingSince = since
-        guard ContinuousClock.now - since > Self.countLimit else { return false }
+        guard ContinuousClock.now - since >= Self.countLimit else { return false }
         logger.warning("Corosync does not count as its configuration says, and is to read it again", metadata: ["what": "\(difference)"])
         return true
     }
