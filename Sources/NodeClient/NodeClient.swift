@@ -10,7 +10,7 @@ import Validation
 ///
 /// Every call has a deadline, the one its endpoint names unless ``waiting(_:)`` says otherwise, and fails with an ``APIError`` that
 /// says who did not answer and where. Copies share their connections; the last one to go closes them.
-public struct NodeClient: NodeOperations {
+public struct NodeClient: NodeOperations, ValidationOperations {
     let link: NodeLink
     private var deadline: Duration?
 

@@ -4,7 +4,7 @@ import Hummingbird
 /// Validating a configuration.
 extension Routes {
     func addValidationRoutes(to router: Router<APIContext>) {
-        let operations = operations
+        let operations = validation
         on(Endpoints.validationOffer, router) { _, _ in try await operations.validationOffer() }
         on(Endpoints.startValidation, router) { request, _ in try await operations.startValidation(request) }
         on(Endpoints.cancelValidation, router) { _, path in try await operations.cancelValidation(path.uuid("id")) }

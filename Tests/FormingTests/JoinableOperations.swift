@@ -6,7 +6,7 @@ import Validation
 @testable import Forming
 
 /// The API of a node that only joins: everything else is noted and refused.
-struct JoinableOperations: NodeOperations {
+struct JoinableOperations: NodeOperations, ValidationOperations {
     let node: TestNode
 
     private func refuse<Value>(_ name: String = #function) async throws(APIError) -> Value {

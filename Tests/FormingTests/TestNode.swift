@@ -121,7 +121,7 @@ enum TestNodes {
         guard let node = rest.first else { return try await body(all) }
         let (listening, report) = AsyncStream.makeStream(of: NodeServer.Listening.self)
         let server = NodeServer(
-            operations: JoinableOperations(node: node), socketPath: node.state + "/s",
+            operations: JoinableOperations(node: node), validation: JoinableOperations(node: node), socketPath: node.state + "/s",
             cluster: .init(address: node.address, port: 0, identity: node.shown), version: "test", logger: TestNode.logger,
             onListening: { report.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in

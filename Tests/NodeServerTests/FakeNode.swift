@@ -4,7 +4,7 @@ import Foundation
 import Validation
 
 /// Stands for the node service behind the API: answers with samples and remembers what it was asked.
-actor FakeNode: NodeOperations {
+actor FakeNode: NodeOperations, ValidationOperations {
     private(set) var asked: [String] = []
     private var bodies: [any Hashable & Sendable] = []
     /// What the next calls fail with.

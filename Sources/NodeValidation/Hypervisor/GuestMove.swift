@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import MigrationRules
+import NodeService
 import QEMU
 import Validation
 

@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import ISCSI
+import NodeService
 import SCSI
 import SharedDisks
 import Validation

@@ -2,6 +2,7 @@ import ClusterModel
 import DurableFiles
 import Foundation
 import Logging
+import NodeService
 import SharedDisks
 import Validation
 

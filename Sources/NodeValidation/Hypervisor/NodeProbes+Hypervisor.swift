@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import NodeIdentity
+import NodeService
 import QEMU
 import Validation
 

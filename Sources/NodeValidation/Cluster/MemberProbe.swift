@@ -5,6 +5,7 @@ import Forming
 import Foundation
 import Membership
 import NodeIdentity
+import NodeService
 import SharedDisks
 import Validation
 

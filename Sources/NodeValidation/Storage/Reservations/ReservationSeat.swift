@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import ISCSI
+import NodeService
 import Reservations
 import SCSI
 import SharedDisks

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Membership
+import NodeService
 import Validation
 
 /// Fills a ``NodeInventory``. What cannot be read is named among the unreadable facts, never guessed.

@@ -4,6 +4,7 @@ import DurableFiles
 import Foundation
 import Logging
 import NodeIdentity
+import NodeService
 import QEMU
 import Validation
 

@@ -3,6 +3,7 @@ import DurableFiles
 import Foundation
 import ISCSI
 import Logging
+import NodeService
 import Validation
 
 /// What a seat may leave on disks, written down before it does anything: whoever finds it can take it back.

@@ -1,6 +1,7 @@
 import ClusterModel
 import Foundation
 import NIOCore
+import NodeService
 import Validation
 
 /// How the node is connected, from ip(8), bridge(8) and sysfs.

@@ -2,31 +2,68 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Logging
 import Membership
 import NodeIdentity
+import NodeService
+import ServiceLifecycle
 import Validation
 import ValidationReport
 
-/// Testing the configuration of this node and others.
-extension NodeService: ValidationOperations {
+/// Tests the configuration of this node and others, and is what other nodes ask when they do.
+///
+/// It uses what ``NodeService`` has, the way to the SAN, the peers, the engine that moves machines, and owns what validations hold here.
+public actor ValidationService: ValidationOperations, Service {
+    private nonisolated let service: NodeService
+    private nonisolated let logger: Logger
+    private let validations = ValidationBook()
+    private nonisolated let probeResources: ProbeResources
+    private nonisolated let reservationTraces: ReservationTraces
+    private nonisolated let probeGuests: ProbeGuests
+
+    /// Ends guests of tests that an earlier service left running.
+    public init(of service: NodeService, logger: Logger) async {
+        self.service = service
+        self.logger = logger
+        let directories = service.configuration.directories
+        probeResources = ProbeResources(logger: logger)
+        reservationTraces = ReservationTraces(state: directories.state, storage: service.storage, logger: logger)
+        probeGuests = ProbeGuests(runtime: directories.runtime)
+        await ProbeGuests.sweep(runtime: directories.runtime, logger: logger)
+    }
+
+    /// Takes back what an earlier service left on disks and shares, and what tests leave there, until cancelled.
+    public func run() async {
+        await cancelWhenGracefulShutdown { [reservationTraces] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await reservationTraces.keepClean() }
+                group.addTask { await self.cleanUpAfterValidations() }
+                await group.waitForAll()
+            }
+        }
+        await validations.stop()
+        await probeResources.close()
+    }
+
     public func validationOffer() async throws(APIError) -> ValidationOffer {
         var disks: [SharedDiskStatus] = []
         var problem: String?
-        do { disks = try await self.disks() } catch { problem = error.message }
+        do { disks = try await service.disks() } catch { problem = error.message }
         return ValidationOffer(
-            node: node, nodes: peers.nodes.map(\.name), cluster: clusterName,
+            node: node, nodes: service.peers.nodes.map(\.name), cluster: await clusterName,
             tests: ValidationCatalogue.tests.filter(StepWorks.canRun).map(\.id), disks: disks, diskProblem: problem)
     }
 
     public func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
-        var order = try order(request)
-        if let state = await forming?.engine.view?.state { order.hasWitness = state.witness.witness != .none }
-        let targets = try targets(request)
+        let cluster = await clusterName
+        var order = try order(request, of: cluster)
+        if let state = await service.forming?.engine.view?.state { order.hasWitness = state.witness.witness != .none }
+        let targets = try targets(request, in: cluster)
         if let seconds = request.unlessWithinSeconds, let recent = recentReport(for: targets.map(\.node), withinSeconds: seconds) {
             for target in targets { await target.close() }
             return recent
         }
-        let reports = reports
+        let reports = service.reports
         let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
         if let status = await validations.begin(runner.first(), work: { report in await runner.run(report) }) { return status }
         for target in targets { await target.close() }
@@ -46,27 +83,24 @@ extension NodeService: ValidationOperations {
     public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
         if let run = await validations.run(id) { return run }
         guard await validations.status(id) == nil else { throw error(.refused, "This validation has not ended yet.") }
-        do { return try reports.load(id.uuidString).run } catch {
+        do { return try service.reports.load(id.uuidString).run } catch {
             if case .unknown = error { throw unknown(id) }
             throw self.error(.failed, error.description)
         }
     }
 
-    /// Kept with the node that carried the validation out.
-    private nonisolated var reports: ReportFolder { ReportFolder(configuration.directories.state + "/reports") }
-
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
-            run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: host,
-            storage: storage, held: probeResources, traces: reservationTraces, guests: probeGuests,
-            machines: { try await self.ownMachines() }, peers: peers, forming: forming, logger: logger)
+            run: request.run, node: configuration.node, configuration: configuration, addresses: localAddresses, host: service.host,
+            storage: service.storage, held: probeResources, traces: reservationTraces, guests: probeGuests,
+            machines: { [service] in try await service.ownMachines() }, peers: service.peers, forming: service.forming, logger: logger)
         do { return try await NodeProbes.answer(request, context) } catch {
             throw error as? APIError ?? APIError(.failed, "\(error)", node: configuration.node)
         }
     }
 
     public nonisolated func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
-        guard let forming else {
+        guard let forming = service.forming else {
             throw APIError(.refused, "\(configuration.node) has a fixed list of nodes and takes no tokens.", node: configuration.node)
         }
         if await !probeGuests.admits(request.secret, request.request) { try await forming.desk.check(secret: request.secret) }
@@ -74,8 +108,8 @@ extension NodeService: ValidationOperations {
     }
 
     /// What a service that was killed left on disks and shares.
-    nonisolated func cleanUpAfterValidations() async {
-        await ProbeTraces(stateFolder: configuration.directories.state).cleanUp(storage, logger)
+    private nonisolated func cleanUpAfterValidations() async {
+        await ProbeTraces(stateFolder: configuration.directories.state).cleanUp(service.storage, logger)
     }
 
     /// The newest report of all tests for exactly these nodes, as a validation that has ended.
@@ -85,8 +119,8 @@ extension NodeService: ValidationOperations {
         let now = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
         let (age, overflow) = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000)
         // A folder that cannot be read holds nothing that could stand for a validation.
-        for report in (try? reports.list()) ?? [] where Set(report.nodes) == Set(nodes) {
-            guard let id = report.id, let run = try? reports.load(id.uuidString).run else { continue }
+        for report in (try? service.reports.list()) ?? [] where Set(report.nodes) == Set(nodes) {
+            guard let id = report.id, let run = try? service.reports.load(id.uuidString).run else { continue }
             var whole = report
             whole.isComplete = run.options.skipped.allSatisfy { test in
                 test.category == .cluster || ValidationCatalogue.test(test).map { !StepWorks.canRun($0) } ?? true
@@ -97,44 +131,33 @@ extension NodeService: ValidationOperations {
         return nil
     }
 
-    /// What the history of a cluster says of the validation before a change.
-    nonisolated func note(of validation: PriorValidation?, before what: String) -> EventNote {
-        guard let id = validation?.run else {
-            let how = validation == nil ? "without a validation" : "and the validation was left out on purpose (--skip-validation)"
-            return EventNote(node: nil, severity: .warning, cause: nil, sentence: "\(what) \(how).")
-        }
-        do {
-            let verdict = RunVerdict(try reports.load(id.uuidString).run)
-            return EventNote(
-                node: nil, severity: verdict.verdict == .failure ? .warning : .information, cause: nil,
-                sentence:
-                    "\(what) after validation \(id.uuidString.prefix(8).lowercased()), kept on \(configuration.node): \(verdict.sentence).")
-        } catch {
-            return EventNote(
-                node: nil, severity: .warning, cause: "\(error)",
-                sentence: "\(what) after validation \(id.uuidString.prefix(8).lowercased()), whose report is not on \(configuration.node).")
-        }
-    }
-
     // MARK: What is asked for
 
     private func unknown(_ id: UUID) -> APIError {
         error(.notFound, "\(node) knows no validation \(id). It was ordered at another node, or its report was removed.")
     }
 
-    private var clusterName: ClusterName? { member?.cluster ?? (try? ClusterName(configuration.cluster)) }
+    private nonisolated var configuration: NodeConfiguration { service.configuration }
+    private nonisolated var node: NodeName { configuration.node }
 
-    nonisolated var localAddresses: LocalAddresses {
-        forming?.settings.addresses
+    private func error(_ code: APIError.Code, _ message: String) -> APIError { APIError(code, message, node: node) }
+
+    /// Of a member, or the fixed list's.
+    private var clusterName: ClusterName? {
+        get async { await service.member?.cluster ?? (try? ClusterName(configuration.cluster)) }
+    }
+
+    private nonisolated var localAddresses: LocalAddresses {
+        service.forming?.settings.addresses
             ?? LocalAddresses(cluster: configuration.ownAddress.cluster, migration: configuration.ownAddress.migration)
     }
 
-    private func order(_ request: StartValidationRequest) throws(APIError) -> ValidationOrder {
+    private func order(_ request: StartValidationRequest, of cluster: ClusterName?) throws(APIError) -> ValidationOrder {
         var chosen: TestSelection
         do { chosen = try TestSelection(request.tests, excluding: request.skip) } catch { throw self.error(.invalid, error.description) }
         var skip = request.skip
         // What a cluster as a whole must be cannot be asked of nodes that are not in it yet.
-        if clusterName != nil, !request.tokens.isEmpty, chosen.tests.contains(where: { $0.category != .cluster }) {
+        if cluster != nil, !request.tokens.isEmpty, chosen.tests.contains(where: { $0.category != .cluster }) {
             skip.append(ValidationCategory.cluster.rawValue)
             do { chosen = try TestSelection(request.tests, excluding: skip) } catch { throw self.error(.invalid, error.description) }
         }
@@ -153,16 +176,16 @@ extension NodeService: ValidationOperations {
         }
         return ValidationOrder(
             terms: chosen.terms, selection: selection, unavailable: unavailable, disks: request.disks,
-            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: clusterName, hasWitness: false,
-            requestedBy: requester)
+            allEmptyDisks: request.allEmptyDisks ?? false, shares: request.shares, cluster: cluster, hasWitness: false,
+            requestedBy: service.requester)
     }
 
-    private func targets(_ request: StartValidationRequest) throws(APIError) -> [ValidationTarget] {
+    private func targets(_ request: StartValidationRequest, in cluster: ClusterName?) throws(APIError) -> [ValidationTarget] {
         let own = ValidationTarget(
             own: node, address: configuration.ownAddress.cluster, socketPath: configuration.directories.apiSocket,
-            isMember: clusterName != nil)
+            isMember: cluster != nil)
         var others: [ValidationTarget] = []
-        for peer in peers.nodes where peer.name != node {
+        for peer in service.peers.nodes where peer.name != node {
             others.append(try ValidationTarget(member: peer, port: configuration.apiPort, identity: configuration.directories.identity))
         }
         for token in request.tokens {
@@ -186,9 +209,9 @@ extension NodeService: ValidationOperations {
             guard let target = all.first(where: { $0.node == name }) else {
                 throw error(
                     .invalid,
-                    clusterName == nil
+                    cluster == nil
                         ? "There is no token of \(name). Run `apus node token` on \(name) and give its word with --token."
-                        : "\(name) is no member of \(peers.cluster).")
+                        : "\(name) is no member of \(service.peers.cluster).")
             }
             chosen.append(target)
         }

@@ -1,5 +1,6 @@
 import ClusterModel
 import Foundation
+import NodeService
 import QEMU
 import Validation
 

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Foundation
 import Logging
+import NodeService
 import Validation
 
 /// One thing that this node can look at or try for a validation.

@@ -1,6 +1,7 @@
 import ClusterAPI
 import ClusterModel
 import Foundation
+import NodeService
 import Validation
 
 extension NodeProbes {
