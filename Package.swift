@@ -155,7 +155,8 @@ let package = Package(
         .executableTarget(
             name: "apusd",
             dependencies: [
-                "ClusterModel", "Forming", "NodeIdentity", "NodeServer", "NodeService", "NodeValidation", argumentParser, lifecycle, logging,
+                "ClusterModel", "Forming", "NodeIdentity", "NodeServer", "NodeService", "NodeValidation", argumentParser, lifecycle,
+                logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
