@@ -51,7 +51,12 @@ extension RealCorosync {
                     try #require(ContinuousClock.now < deadline)
                     try await Task.sleep(for: .milliseconds(20))
                 }
+                // A crash leaves the memory that it shared with its clients, too.
+                let list = try cluster.node(1).enter + ["ls", "/dev/shm"]
+                #expect(try await TestCluster.run(list).contains("qb-\(number)-"))
                 try await probe.ask("start", within: .seconds(25))
+                let memory = try await TestCluster.run(list)
+                #expect(!memory.contains("\(number)") && memory.contains("qb-"), "\(memory)")
                 try await probe.ask("stop", within: .seconds(25))
             }
         }
