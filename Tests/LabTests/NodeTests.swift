@@ -46,7 +46,7 @@ struct NodeTests {
 
                 // State stays, what lay in /run is gone; the other node is not touched.
                 _ = try await node.exec([
-                    "sh", "-c", "echo kept >/var/lib/apus/file; echo lost >/run/apus/file; echo lost >/dev/shm/ntp; sleep 600 >/dev/null 2>&1 &",
+                    "sh", "-c", "echo kept >/var/lib/apus/file; echo lost | tee /run/apus/file >/dev/shm/ntp; sleep 600 >/dev/null 2>&1 &",
                 ])
                 try await node.powerOff()
                 #expect(!node.isRunning)
