@@ -20,7 +20,7 @@ extension StepWorks {
         ClusterCatalogue.witness.id: { step, context in
             guard case .node(let node) = step.target else { return TestOutcome() }
             let member = try await members(context).members[node]
-            return MembershipJudges.witness(node, member, try await context.ask(WitnessReadQuestion(), of: node, within: .seconds(8)))
+            return MembershipJudges.witness(node, member, try await context.ask(WitnessReadQuestion(), of: node))
         },
         ClusterCatalogue.nodes.id: { _, context in MembershipJudges.nodes(try await members(context)) },
         ClusterCatalogue.roles.id: { _, context in MachineJudges.roles(try await members(context)) },
@@ -28,7 +28,7 @@ extension StepWorks {
         ClusterCatalogue.volumes.id: { step, context in
             guard case .node(let node) = step.target else { return TestOutcome() }
             return MachineJudges.volumes(
-                node, try await context.ask(MemberQuestion(withVolumes: true), of: node, within: .seconds(18)))
+                node, try await context.ask(MemberQuestion(withVolumes: true), of: node))
         },
         ClusterCatalogue.configuration.id: { _, context in try await configuration(context) },
         ClusterCatalogue.certificates.id: { _, context in MembershipJudges.certificates(try await members(context), now: now) },
@@ -55,7 +55,7 @@ extension StepWorks {
     private static func askMembers(_ context: StepContext) async -> ClusterEvidence {
         let nodes = context.subject.nodes
         let answering = nodes.filter { context.facts.silent[$0] == nil }
-        let replies = await context.askAll(MemberQuestion(), of: answering, within: .seconds(6))
+        let replies = await context.askAll(MemberQuestion(), of: answering)
         return ClusterEvidence(nodes: nodes, members: replies.compactMapValues { try? $0.get() })
     }
 
@@ -76,7 +76,7 @@ extension StepWorks {
     /// As any node reads it that can; that a node cannot is for `cluster/witness` to say.
     private static func witnessIndex(_ evidence: ClusterEvidence, _ context: StepContext) async -> UInt64? {
         guard context.subject.hasWitness, evidence.best?.witness?.condition == .present, let node = evidence.answers.first?.node,
-            let reading = try? await context.ask(WitnessReadQuestion(), of: node, within: .seconds(4)), reading.problem == nil
+            let reading = try? await context.ask(WitnessReadQuestion(), of: node), reading.problem == nil
         else { return nil }
         return reading.lastIndex
     }

@@ -34,7 +34,7 @@ struct GuestJourney {
 
         let guest = ProbeGuests.newIdentifier()
         let start = GuestStartQuestion(guest: guest, machineType: machine.machineType, cpuModel: machine.cpuModel)
-        do throws(ProbeFailure) { _ = try await context.ask(start, of: one, within: .seconds(20)) } catch {
+        do throws(ProbeFailure) { _ = try await context.ask(start, of: one) } catch {
             return GuestJudges.didNotStart(one, towards: other, reason: error.reason)
         }
         var outcome = try await move(guest, from: one, to: other, door: doors.1)
@@ -42,7 +42,7 @@ struct GuestJourney {
         let hasArrived = !outcome.findings.contains { $0.verdict == .failure }
         if hasArrived { outcome = outcome + (try await move(guest, from: other, to: one, door: doors.0)) }
         // Wherever it is now; what this does not reach goes at the end of the run.
-        for node in [one, other] { _ = try? await context.ask(GuestEndQuestion(guest: guest), of: node, within: .seconds(10)) }
+        for node in [one, other] { _ = try? await context.ask(GuestEndQuestion(guest: guest), of: node) }
         guard !hasArrived, !reasonIsShared(outcome) else { return outcome }
         return outcome + (try await theOtherWay(machine, from: other, to: one, door: doors.0))
     }
@@ -53,11 +53,11 @@ struct GuestJourney {
     ) async throws -> TestOutcome {
         let guest = ProbeGuests.newIdentifier()
         let start = GuestStartQuestion(guest: guest, machineType: machine.machineType, cpuModel: machine.cpuModel)
-        do throws(ProbeFailure) { _ = try await context.ask(start, of: from, within: .seconds(12)) } catch {
+        do throws(ProbeFailure) { _ = try await context.ask(start, of: from) } catch {
             return GuestJudges.didNotStart(from, towards: to, reason: error.reason)
         }
         let outcome = try await move(guest, from: from, to: to, door: door)
-        for node in [from, to] { _ = try? await context.ask(GuestEndQuestion(guest: guest), of: node, within: .seconds(10)) }
+        for node in [from, to] { _ = try? await context.ask(GuestEndQuestion(guest: guest), of: node) }
         return outcome
     }
 
@@ -72,7 +72,8 @@ struct GuestJourney {
         _ guest: UUID, from: NodeName, to: NodeName, door: GuestDoorQuestion.Evidence?
     ) async throws -> TestOutcome {
         let question = GuestMoveQuestion(guest: guest, kind: kind, destination: to, door: door)
-        return GuestJudges.move(kind, from: from, to: to, try await context.ask(question, of: from, within: .seconds(30)))
+        return GuestJudges.move(
+            kind, from: from, to: to, try await context.ask(question, of: from, within: GuestMove.deadline + ProbePatience.answer))
     }
 
     // MARK: Before anything is started
@@ -109,7 +110,7 @@ struct GuestJourney {
             let addresses = node.network.roles.filter { ["cluster", "migration"].contains($0.role) }.map(\.address)
             let issued = try authority.issueNodeCertificate(node: node.node.rawValue, addresses: addresses, now: Date())
             let question = GuestDoorQuestion(api: .init(issued.api), stream: .init(issued.stream))
-            return try await context.ask(question, of: node.node, within: .seconds(10))
+            return try await context.ask(question, of: node.node)
         }
     }
 }

@@ -9,14 +9,14 @@ import Validation
 /// Moves a test's guest to another node with the engine that moves machines, and looks at what a listener noticed of it.
 enum GuestMove {
     /// For the whole move; the engine cancels by itself long before, unless QEMU hangs.
-    private static let deadline = Duration.seconds(20)
+    static let deadline = Duration.seconds(40)
     /// From the order to cancel to the end of QEMU.
     private static let mercy = Duration.seconds(5)
 
     static func run(_ question: GuestMoveQuestion, _ context: ProbeContext) async throws -> GuestMoveEvidence {
         guard let guest = await context.guests.guest(question.guest) else { throw ProbeProblem("\(context.node) has no such guest.") }
         let target = try await self.target(question, context)
-        let peer = GuestPeer(target, run: context.run, patience: .seconds(15))
+        let peer = GuestPeer(target, run: context.run, patience: ProbePatience.answer)
         do {
             let evidence = try await move(question, guest, peer, context)
             await peer.close()

@@ -10,7 +10,8 @@ extension NodeProbes {
     static let hypervisor: [NodeProbe] = [
         NodeProbe(GuestTrialQuestion.self) { _, context in
             let host = context.host
-            let trial = try await AccelerationProbe.trial(of: host.acceleration, user: host.machineUser, deadline: .seconds(10))
+            let trial = try await AccelerationProbe.trial(
+                of: host.acceleration, user: host.machineUser, deadline: ProbePatience.answer - ProbePatience.command)
             return .init(
                 acceleration: host.acceleration, choice: host.evidence, succeeded: trial.succeeded, milliseconds: trial.milliseconds,
                 reason: trial.reason)
@@ -33,7 +34,7 @@ extension StepWorks {
     static let hypervisor: [ValidationTestID: StepWork] = [
         HypervisorCatalogue.acceleration.id: { step, context in
             guard case .node(let node) = step.target else { return TestOutcome() }
-            return GuestJudges.acceleration(node, try await context.ask(GuestTrialQuestion(), of: node, within: .seconds(14)))
+            return GuestJudges.acceleration(node, try await context.ask(GuestTrialQuestion(), of: node))
         },
         HypervisorCatalogue.liveMigration.id: { step, context in try await GuestJourney(step, context, .live).outcome() },
         HypervisorCatalogue.quickMigration.id: { step, context in try await GuestJourney(step, context, .quick).outcome() },

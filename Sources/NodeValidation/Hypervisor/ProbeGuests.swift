@@ -36,7 +36,7 @@ actor ProbeGuests {
     private var doors: [UUID: Door] = [:]
 
     /// Longer than any step that uses one.
-    private static let lifetime = Duration.seconds(60)
+    private static let lifetime = Duration.seconds(150)
     private static let mostGuests = 8
     static let memoryMiB = 64
 
@@ -86,7 +86,8 @@ actor ProbeGuests {
             machine,
             on: MachineHostSettings(
                 acceleration: context.host.acceleration, folder: folder, attachments: [:], taps: [:], isIncoming: isIncoming))
-        let process = try await MachineProcess.start(commandLine, folder: folder, user: context.host.machineUser, deadline: .seconds(15))
+        let process = try await MachineProcess.start(
+            commandLine, folder: folder, user: context.host.machineUser, deadline: ProbePatience.answer - ProbePatience.command)
         do {
             let local = try await LocalMachine.attach(
                 to: process, machine: machine, state: isIncoming ? .incoming : .starting, logger: context.logger)
@@ -121,11 +122,12 @@ actor ProbeGuests {
         do {
             try await local.run()
             // A round over its pages, so that there is memory to lose.
-            let signs = await pulse.wait(for: 120, within: .seconds(10))
+            let signs = await pulse.wait(for: 120, within: ProbePatience.probe)
             guard let first = signs.first else {
                 let words = local.process.lastWords()
                 throw ProbeProblem(
-                    "QEMU runs and the guest gave no sign of life within 10 s.\(words.isEmpty ? "" : " QEMU says: \(words)")")
+                    "QEMU runs and the guest gave no sign of life within \(ProbePatience.probe.components.seconds) s.\(words.isEmpty ? "" : " QEMU says: \(words)")"
+                )
             }
             return .init(milliseconds: (first.at - began) / .milliseconds(1))
         } catch {
@@ -201,7 +203,7 @@ actor ProbeGuests {
     private func resume(_ migration: UUID) async throws -> Double {
         guard let (id, arrival) = find(migration) else { throw ProbeProblem("The guest is not here.") }
         // The source is done when the last byte was acknowledged; QEMU here may need a moment more to say so.
-        let end = ContinuousClock.now + .seconds(5)
+        let end = ContinuousClock.now + ProbePatience.probe
         while ContinuousClock.now < end, try await arrival.machine.state.phase == .receiving { try await Task.sleep(for: .milliseconds(1)) }
         let took = try await arrival.machine.run(frames: [])
         guests[id]?.arrival?.resumedAt = .now
@@ -212,7 +214,7 @@ actor ProbeGuests {
     private func firstSign(_ migration: UUID) async -> GuestCall.Sign? {
         guard let (id, arrival) = find(migration), let resumed = arrival.resumedAt, let pulse = guests[id]?.pulse else { return nil }
         // A whole round over its pages tells whether its memory came along.
-        let signs = await pulse.wait(for: 120, within: .seconds(5))
+        let signs = await pulse.wait(for: 120, within: ProbePatience.probe)
         guard let first = signs.first else { return nil }
         return GuestCall.Sign(
             sign: first.sign, milliseconds: (first.at - resumed) / .milliseconds(1), hasBrokenMemory: signs.hasBrokenMemory)

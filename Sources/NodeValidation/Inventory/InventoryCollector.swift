@@ -68,8 +68,8 @@ struct InventoryCollector: Sendable {
                 do { return .success(try await context.storage.inventory()) } catch { return .failure(ProbeProblem("\(error)")) }
             }
             group.addTask {
-                do { try await Task.sleep(for: .seconds(10)) } catch { return nil }
-                return .failure(ProbeProblem("The SAN did not list its disks within 10 s."))
+                do { try await Task.sleep(for: ProbePatience.command) } catch { return nil }
+                return .failure(ProbeProblem("The SAN did not list its disks within \(ProbePatience.command.components.seconds) s."))
             }
             defer { group.cancelAll() }
             for await answer in group { if let answer { return answer } }

@@ -13,7 +13,7 @@ enum ToolRun {
 
     /// - Parameter seconds: After this time it is killed, by timeout(1), which also covers a tool that ignores signals.
     /// - Throws: ``ProbeProblem`` when it is not installed, was killed, or failed; with its last words.
-    static func text(_ words: [String], seconds: Int = 5) async throws(ProbeProblem) -> String {
+    static func text(_ words: [String], seconds: Int = 15) async throws(ProbeProblem) -> String {
         let output = try await run(words, seconds: seconds)
         guard output.isSuccess else {
             let last = output.errors.split(separator: "\n").last.map { ": \($0)" } ?? ""
@@ -26,7 +26,7 @@ enum ToolRun {
         return output.text
     }
 
-    static func run(_ words: [String], seconds: Int = 5) async throws(ProbeProblem) -> Output {
+    static func run(_ words: [String], seconds: Int = 15) async throws(ProbeProblem) -> Output {
         do {
             let result = try await Subprocess.run(
                 .name("timeout"), arguments: Arguments(["--kill-after=1", "\(seconds)"] + words),

@@ -7,7 +7,7 @@ import Validation
 /// Ports that answer, and the sender that counts the answers.
 enum EchoProbe {
     /// Longer than any step that uses one.
-    private static let lifetime = Duration.seconds(20)
+    private static let lifetime = Duration.seconds(30)
     private static let counters = Mutex<[UUID: Counter]>([:])
 
     private final class Counter: Sendable {
@@ -88,7 +88,10 @@ enum EchoProbe {
     // MARK: Sending
 
     static let mostPackets = 1_000
+    /// Until the next packet is sent without an answer to this one, which may still come.
     private static let patience = TimeAmount.milliseconds(250)
+    /// After the last one, for answers that are late: on a busy node they are late, and not lost.
+    private static let lateness = TimeAmount.seconds(2)
     /// So many without an answer in a row: nothing passes, and waiting for the rest tells no more.
     private static let mostSilence = 8
 
@@ -112,7 +115,7 @@ enum EchoProbe {
             let begin = ContinuousClock.now
             do {
                 let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
-                    .connectTimeout(.seconds(2)).bind(to: own).connect(to: target).get()
+                    .connectTimeout(.seconds(4)).bind(to: own).connect(to: target).get()
                 evidence.answers.append((ContinuousClock.now - begin) / .milliseconds(1))
                 try? await channel.close()
             } catch {
@@ -168,7 +171,10 @@ enum EchoProbe {
         private let done: EventLoopPromise<EchoSendQuestion.Evidence>
         private var evidence = EchoSendQuestion.Evidence(sent: 0, answers: [])
         private var number: UInt64 = 0
-        private var sentAt = NIODeadline.now()
+        /// Packets that were not answered yet, and when they were sent.
+        private var underWay: [UInt64: NIODeadline] = [:]
+        /// Whether nothing more is sent.
+        private var isLast = false
         private var silence = 0
         private var timeout: Scheduled<Void>?
         private var isDone = false
@@ -186,24 +192,34 @@ enum EchoProbe {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let envelope = unwrapInboundIn(data)
-            guard envelope.remoteAddress == target, envelope.data.getInteger(at: 0, as: UInt64.self) == number, timeout != nil else {
-                return
-            }
+            guard envelope.remoteAddress == target, let answered = envelope.data.getInteger(at: 0, as: UInt64.self),
+                let sentAt = underWay.removeValue(forKey: answered)
+            else { return }
             evidence.answers.append(Double((NIODeadline.now() - sentAt).nanoseconds) / 1e6)
             silence = 0
-            next(context)
+            if isLast {
+                if underWay.isEmpty { finish() }
+            } else if answered == number {
+                next(context)
+            }
         }
 
         private func next(_ context: ChannelHandlerContext) {
             timeout?.cancel()
             timeout = nil
-            guard evidence.sent < count, silence < EchoProbe.mostSilence else { return finish() }
+            guard evidence.sent < count, silence < EchoProbe.mostSilence else {
+                guard !underWay.isEmpty else { return finish() }
+                isLast = true
+                let late = NIOLoopBound(self, eventLoop: context.eventLoop)
+                timeout = context.eventLoop.assumeIsolated().scheduleTask(in: EchoProbe.lateness) { late.value.finish() }
+                return
+            }
             evidence.sent += 1
             number += 1
             var buffer = context.channel.allocator.buffer(capacity: bytes)
             buffer.writeInteger(number)
             buffer.writeRepeatingByte(0xA5, count: bytes - 8)
-            sentAt = .now()
+            underWay[number] = .now()
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             let failed = NIOLoopBound(self, eventLoop: context.eventLoop)
             context.writeAndFlush(wrapOutboundOut(AddressedEnvelope(remoteAddress: target, data: buffer))).whenFailure { error in

@@ -6,7 +6,7 @@ import Validation
 /// Plays a guest's address that moves: announces it here and there, and counts what the network brings to it.
 enum MovedAddressProbe {
     /// Longer than the step that uses one.
-    private static let lifetime = Duration.seconds(20)
+    private static let lifetime = Duration.seconds(30)
     private static let watchers = Mutex<[UUID: Watcher]>([:])
     /// Networks that nobody has: documentation (RFC 5737), and tests of network devices (RFC 2544). No station takes them for its own.
     private static let announced: [UInt8] = [192, 0, 2, 1]
@@ -32,6 +32,7 @@ enum MovedAddressProbe {
 
     static func tally(_ question: MovedAddressTallyQuestion, _ context: ProbeContext) async throws -> MovedAddressTallyQuestion.Evidence {
         let watcher = watchers.withLock { $0.removeValue(forKey: question.watcher) }
+        try await watcher?.catchUp(within: ProbePatience.probe)
         guard try await context.held.giveBack(question.watcher), let watcher else {
             throw ProbeProblem("The watcher was closed before; the run took too long.")
         }
@@ -73,6 +74,8 @@ enum MovedAddressProbe {
         private struct State {
             var seen = MovedAddressTallyQuestion.Evidence(announcements: [], frames: [])
             var problem: String?
+            /// How often nothing was left to read.
+            var pauses = 0
         }
         private let address: [UInt8]
         private let state = Mutex(State())
@@ -88,6 +91,14 @@ enum MovedAddressProbe {
         var isStopped: Bool { flag.isSet }
         func stop() { flag.set() }
 
+        /// Waits until everything that came is counted: on a busy node the thread may be behind.
+        func catchUp(within limit: Duration) async throws {
+            let (pauses, end) = (state.withLock { $0.pauses }, ContinuousClock.now + limit)
+            while state.withLock({ $0.pauses == pauses && $0.problem == nil }), ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+
         /// The thread alone has the socket, which is closed when it ends.
         func start(on socket: ARPSocket) {
             let thread = Thread { self.listen(on: socket) }
@@ -98,7 +109,10 @@ enum MovedAddressProbe {
         private func listen(on socket: ARPSocket) {
             while !flag.isSet {
                 do {
-                    guard let packet = try socket.receive(within: 100) else { continue }
+                    guard let packet = try socket.receive(within: 100) else {
+                        state.withLock { $0.pauses += 1 }
+                        continue
+                    }
                     state.withLock { take(packet, into: &$0) }
                 } catch {
                     state.withLock { $0.problem = "\(error)" }

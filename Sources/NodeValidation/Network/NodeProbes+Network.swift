@@ -48,7 +48,7 @@ extension StepWorks {
                 other.network.roles.first { $0.role == "cluster" }.map { NameQuestion.Host(name: other.node, address: $0.address) }
             }
             guard !hosts.isEmpty else { return .notApplicable("No other node told its address.") }
-            let evidence = try await context.ask(NameQuestion(hosts: hosts), of: node, within: .seconds(9))
+            let evidence = try await context.ask(NameQuestion(hosts: hosts), of: node)
             let known = others.map { other in
                 let bare = other.network.adapters.flatMap(\.addresses).map { String($0.prefix { $0 != "/" }) }
                 return (other.node, other.network.roles.map(\.address) + bare)
@@ -62,7 +62,7 @@ extension StepWorks {
             }
             guard !places.isEmpty else { return .notApplicable("\(node) has none of its addresses on an adapter.") }
             let unique = places.reduce(into: [DuplicateQuestion.Place]()) { if !$0.contains($1) { $0.append($1) } }
-            let evidence = try await context.ask(DuplicateQuestion(places: unique), of: node, within: .seconds(6))
+            let evidence = try await context.ask(DuplicateQuestion(places: unique), of: node)
             return DuplicateJudge.judge(node, evidence.answers, in: context.facts)
         },
         NetworkCatalogue.mtu.id: { step, context in EchoJudges.packetSize(try await PairWork(step, context).largest()) },
@@ -73,11 +73,21 @@ extension StepWorks {
         },
     ]
 
+    private static let clockTries = 5
+    /// In milliseconds.
+    private static let clockExactness = 100.0
+
     /// Milliseconds that a node's clock is ahead of this node's, right to half the time of asking.
     private static func clock(of node: NodeName, _ context: StepContext) async throws -> Double {
         func now() -> Double { Date().timeIntervalSince1970 * 1_000 }
-        let before = now()
-        let answer = try await context.ask(ClockQuestion(), of: node, within: .seconds(4))
-        return Double(answer.now.rawValue) - (before + now()) / 2
+        var best = (ahead: 0.0, took: Double.infinity)
+        // The quickest answer is the most exact one; a busy node may need several tries for a quick one.
+        for _ in 0..<clockTries where best.took > clockExactness {
+            let before = now()
+            let answer = try await context.ask(ClockQuestion(), of: node)
+            let after = now()
+            if after - before < best.took { best = (Double(answer.now.rawValue) - (before + after) / 2, after - before) }
+        }
+        return best.ahead
     }
 }

@@ -26,14 +26,13 @@ extension PairWork {
         // 02: one station's, locally administered. The rest is chance, so that two runs do not meet.
         let hardware = "02:" + (0..<5).map { _ in String(UInt8.random(in: 16...255), radix: 16) }.joined(separator: ":")
         let watchers = (
-            one: try await context.ask(MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: one, within: .seconds(3)),
+            one: try await context.ask(MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: one),
             other: try await context.ask(
-                MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: other, within: .seconds(3))
+                MovedAddressWatchQuestion(bridge: bridge, hardwareAddress: hardware), of: other)
         )
         func send(_ kind: MovedAddressSendQuestion.Kind, from node: NodeName, first: Int, count: Int) async throws {
             _ = try await context.ask(
-                MovedAddressSendQuestion(kind, bridge: bridge, hardwareAddress: hardware, first: first, count: count), of: node,
-                within: .seconds(4))
+                MovedAddressSendQuestion(kind, bridge: bridge, hardwareAddress: hardware, first: first, count: count), of: node)
         }
         // It is at `one` first, and the switch has seen it answer there. Numbers tell what belongs to which move.
         try await send(.announcement, from: one, first: 0, count: 2)
@@ -43,8 +42,8 @@ extension PairWork {
         try await send(.announcement, from: one, first: 200, count: 1)
         try await send(.frame, from: other, first: 200, count: Self.frames)
         let seen = (
-            one: try await context.ask(MovedAddressTallyQuestion(watcher: watchers.one.watcher), of: one, within: .seconds(3)),
-            other: try await context.ask(MovedAddressTallyQuestion(watcher: watchers.other.watcher), of: other, within: .seconds(3))
+            one: try await context.ask(MovedAddressTallyQuestion(watcher: watchers.one.watcher), of: one),
+            other: try await context.ask(MovedAddressTallyQuestion(watcher: watchers.other.watcher), of: other)
         )
         func move(from: NodeName, to: NodeName, base: Int, heard: [Int], arrived: [Int]) -> MoveEvidence {
             let range = base..<base + Self.frames

@@ -18,9 +18,9 @@ extension PairWork {
     /// What one TCP connection carries, one direction after the other.
     func streams() async throws -> [ThroughputEvidence] {
         try await both(["migration"]) { way in
-            let ready = try await context.ask(StreamListenQuestion(address: way.target.address), of: way.to.node, within: .seconds(4))
+            let ready = try await context.ask(StreamListenQuestion(address: way.target.address), of: way.to.node)
             let sent = try await context.ask(
-                StreamSendQuestion(address: way.target.address, port: ready.port), of: way.from.node, within: .seconds(6))
+                StreamSendQuestion(address: way.target.address, port: ready.port), of: way.from.node)
             return ThroughputEvidence(
                 from: way.from.node, to: way.to.node, network: way.network, bitsPerSecond: sent.bitsPerSecond,
                 linkBitsPerSecond: way.promise)
@@ -73,15 +73,15 @@ extension PairWork.Way {
     /// - Returns: nil when all of them are taken by something else, so that nothing can be said of them.
     private func sample(_ candidates: [Int]) async throws -> PortsEvidence.Port? {
         let listener = try await context.ask(
-            EchoListenQuestion(.tcp, address: target.address, ports: candidates + [0]), of: to.node, within: .seconds(4))
+            EchoListenQuestion(.tcp, address: target.address, ports: candidates + [0]), of: to.node)
         let sending = try await connect(to: listener.port)
-        let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node, within: .seconds(4))
+        let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node)
         guard candidates.contains(listener.port) else { return nil }
         return .init(.tcp, listener.port, Self.fate(sending, received: tally.received), isSample: true, problem: sending.problem)
     }
 
     private func connect(to port: Int) async throws -> EchoSendQuestion.Evidence {
         try await context.ask(
-            EchoSendQuestion(.tcp, from: role.address, to: target.address, port: port, count: 1), of: from.node, within: .seconds(5))
+            EchoSendQuestion(.tcp, from: role.address, to: target.address, port: port, count: 1), of: from.node)
     }
 }

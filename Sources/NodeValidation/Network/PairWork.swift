@@ -26,13 +26,13 @@ struct PairWork: Sendable {
 
         func datagrams(_ count: Int, ports: [Int] = [0], payloadBytes: Int = 64, isWhole: Bool = false) async throws -> EchoEvidence {
             let listener = try await context.ask(
-                EchoListenQuestion(.udp, address: target.address, ports: ports), of: to.node, within: .seconds(4))
+                EchoListenQuestion(.udp, address: target.address, ports: ports), of: to.node)
             let sending = try await context.ask(
                 EchoSendQuestion(
                     .udp, from: role.address, to: target.address, port: listener.port, count: count, payloadBytes: payloadBytes,
                     isWhole: isWhole),
-                of: from.node, within: .seconds(8))
-            let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node, within: .seconds(4))
+                of: from.node)
+            let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node)
             return EchoEvidence(
                 from: from.node, to: to.node, network: network, port: listener.port, sending: sending, received: tally.received)
         }
@@ -42,16 +42,15 @@ struct PairWork: Sendable {
             guard role.role == "migration" else {
                 let port = 7_060
                 let sending = try await context.ask(
-                    EchoSendQuestion(.tcp, from: role.address, to: target.address, port: port, count: 3), of: from.node, within: .seconds(8)
+                    EchoSendQuestion(.tcp, from: role.address, to: target.address, port: port, count: 3), of: from.node
                 )
                 return EchoEvidence(from: from.node, to: to.node, network: network, port: port, sending: sending, received: nil)
             }
             let listener = try await context.ask(
-                EchoListenQuestion(.tcp, address: target.address, ports: Array(49_152...49_215)), of: to.node, within: .seconds(4))
+                EchoListenQuestion(.tcp, address: target.address, ports: Array(49_152...49_215)), of: to.node)
             let sending = try await context.ask(
-                EchoSendQuestion(.tcp, from: role.address, to: target.address, port: listener.port, count: 3), of: from.node,
-                within: .seconds(8))
-            let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node, within: .seconds(4))
+                EchoSendQuestion(.tcp, from: role.address, to: target.address, port: listener.port, count: 3), of: from.node)
+            let tally = try await context.ask(EchoTallyQuestion(listener: listener.listener), of: to.node)
             return EchoEvidence(
                 from: from.node, to: to.node, network: network, port: listener.port, sending: sending, received: tally.received)
         }

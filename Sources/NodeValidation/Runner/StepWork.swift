@@ -46,7 +46,7 @@ struct StepContext: Sendable {
     /// - Parameter deadline: For the whole answer.
     /// - Throws: ``ProbeFailure``.
     func ask<Question: ProbeQuestion>(
-        _ question: Question, of node: NodeName, within deadline: Duration = .seconds(10)
+        _ question: Question, of node: NodeName, within deadline: Duration = ProbePatience.answer
     ) async throws(ProbeFailure) -> Question.Evidence {
         guard let target = targets[node] else { throw ProbeFailure(node: node, reason: "It is not among the nodes of this run.") }
         return try await target.ask(question, run: run, within: deadline)
@@ -54,7 +54,7 @@ struct StepContext: Sendable {
 
     /// Asks several nodes at the same time.
     func askAll<Question: ProbeQuestion>(
-        _ question: Question, of nodes: [NodeName], within deadline: Duration = .seconds(10)
+        _ question: Question, of nodes: [NodeName], within deadline: Duration = ProbePatience.answer
     ) async -> [NodeName: Result<Question.Evidence, ProbeFailure>] {
         await withTaskGroup(of: (NodeName, Result<Question.Evidence, ProbeFailure>).self) { group in
             for node in nodes {
@@ -74,6 +74,8 @@ struct ProbeFailure: Error, CustomStringConvertible {
     var node: NodeName
     /// What it or the connection said: sentences.
     var reason: String
+    /// Whether it was the connection, so that nothing was heard of the node itself.
+    var isSilence = false
     var description: String { "\(node): \(reason)" }
 }
 

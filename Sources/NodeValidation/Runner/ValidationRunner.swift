@@ -33,8 +33,8 @@ struct ValidationRunner: Sendable {
     /// Keeps the report; returns the path of the page to look at.
     let save: @Sendable (ValidationRun) async throws -> String
 
-    static let inventoryDeadline = Duration.seconds(30)
-    static let finishDeadline = Duration.seconds(15)
+    static let inventoryDeadline = Duration.seconds(60)
+    static let finishDeadline = Duration.seconds(30)
 
     typealias Report = @Sendable (ValidationStatus) async -> Void
 

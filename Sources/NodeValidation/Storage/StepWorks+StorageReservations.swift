@@ -5,6 +5,14 @@ extension NodeProbes {
     static let storageReservations: [NodeProbe] = [
         NodeProbe(ReservationSeatQuestion.self) { question, context in try await ReservationSeat.take(question, context) },
         NodeProbe(ReservationActQuestion.self) { question, _ in try await ReservationSeat.taken(question.seat).perform(question.act) },
+        NodeProbe(ReservationKeepQuestion.self) { question, _ in
+            await (try ReservationSeat.taken(question.seat)).keep()
+            return .init()
+        },
+        NodeProbe(ReservationStopQuestion.self) { question, _ in
+            await (try ReservationSeat.taken(question.seat)).stop()
+            return .init()
+        },
         NodeProbe(ReservationLeaveQuestion.self) { question, context in
             let seat = try ReservationSeat.taken(question.seat)
             if let held = await seat.resource { try await context.held.giveBack(held) }

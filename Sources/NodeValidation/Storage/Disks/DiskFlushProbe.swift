@@ -7,7 +7,9 @@ import Validation
 /// Asks a disk what it says of its cache, then fills the cache and has it flushed.
 enum DiskFlushProbe {
     private static let rounds = 9
-    private static let limit = Duration.seconds(3)
+    /// So many tell enough when each takes long.
+    private static let fewestRounds = 3
+    private static let longest = Duration.seconds(8)
 
     static func flush(_ question: DiskFlushQuestion, _ context: ProbeContext) async throws -> DiskFlushQuestion.Evidence {
         let disk = try await DiskProbes.disk(question.area, context)
@@ -31,7 +33,8 @@ enum DiskFlushProbe {
 
     private static func flushes(_ disk: SharedDisk, _ run: UUID, _ evidence: inout DiskFlushQuestion.Evidence) async throws {
         evidence.dirtyByteCount = UInt64(ScratchArea.byteCount)
-        for round in 0..<rounds where evidence.flushProblem == nil {
+        let end = ContinuousClock.now + longest
+        for round in 0..<rounds where evidence.flushProblem == nil && (round < fewestRounds || ContinuousClock.now < end) {
             try Task.checkCancellation()
             // Other bytes each time: what is there already need not be written.
             let bytes = ScratchPattern(run: run, sequence: UInt64(round)).bytes(ScratchArea.byteCount)
@@ -73,7 +76,7 @@ enum DiskFlushProbe {
     /// Once more after a unit attention, which is about something else (SAM-5 5.14).
     private static func execute(_ command: SCSICommand, _ disk: SharedDisk) async throws -> SCSIReply {
         for _ in 0..<5 {
-            let reply = try await disk.transport.execute(command, on: disk.lun, within: limit)
+            let reply = try await disk.transport.execute(command, on: disk.lun, within: ProbePatience.command)
             guard reply.sense?.key == .unitAttention else { return reply }
         }
         throw ProbeProblem("\(disk.id) answers \(command.name) with one unit attention after the other.")

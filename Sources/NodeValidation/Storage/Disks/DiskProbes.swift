@@ -12,6 +12,8 @@ enum DiskProbes {
     static let blockByteCount = 4_096
     /// No probe works longer, whatever it is asked.
     static let longest = 5_000
+    /// So many are tried however long they take: without any there is nothing to judge.
+    private static let fewest = 5
 
     private static func end(_ milliseconds: Int) -> ContinuousClock.Instant {
         .now + .milliseconds(min(max(milliseconds, 0), longest))
@@ -45,7 +47,7 @@ enum DiskProbes {
         let writer = UUID()
         await ScratchWriters.shared.enter(writer, context.run, disk, whole)
         do {
-            let id = try await context.held.hold(for: context.run, lifetime: .seconds(30), "stopped writing to disk \(disk)") {
+            let id = try await context.held.hold(for: context.run, lifetime: ProbePatience.answer, "stopped writing to disk \(disk)") {
                 whole.cancel()
                 await whole.value
             }
@@ -66,12 +68,13 @@ enum DiskProbes {
     }
 
     /// Less than anybody waits for an answer: what nobody waits for any more must not disturb the next step.
-    private static let longestWriting = Duration.seconds(6)
+    private static let longestWriting = ProbePatience.answer - ProbePatience.command
 
     /// A scratch area that somebody on the network describes is believed only as far as the disk itself goes.
     static func disk(_ area: ScratchArea, _ context: ProbeContext) async throws -> SharedDisk {
-        let disk = try await context.storage.knownDisk(area.disk)
+        var disk = try await context.storage.knownDisk(area.disk)
         guard disk.byteCount >= ScratchArea.smallestDisk else { throw ProbeProblem("\(area.disk) has no scratch area.") }
+        disk.commandLimit = ProbePatience.command
         return disk
     }
 
@@ -81,11 +84,11 @@ enum DiskProbes {
         let disk = try await disk(question.area, context)
         let run = context.run
         let count = min(max(question.count, 0), 10_000)
-        let end = end(question.milliseconds)
         return try await writing(context, disk.id) {
             var evidence = DiskLatencyQuestion.Evidence(reads: [], writes: [])
             let places = ScratchArea.byteCount / blockByteCount
-            for index in 0..<count where ContinuousClock.now < end && !Task.isCancelled {
+            let end = end(question.milliseconds)
+            for index in 0..<count where (index < fewest || ContinuousClock.now < end) && !Task.isCancelled {
                 // Far apart, so that neither the array nor the target finds one next to the other.
                 let offset = ScratchArea.byteOffset + UInt64(index * 37 % places * blockByteCount)
                 evidence.reads.append(
@@ -98,19 +101,20 @@ enum DiskProbes {
     }
 
     static func throughput(_ question: DiskThroughputQuestion, _ context: ProbeContext) async throws -> DiskThroughputQuestion.Evidence {
-        let disk = try await context.storage.knownDisk(question.disk)
-        let end = end(question.milliseconds)
+        var disk = try await context.storage.knownDisk(question.disk)
+        disk.commandLimit = ProbePatience.command
         let piece = 1 << 20
         let pieces = disk.byteCount / UInt64(piece)
         guard pieces > 0 else { throw ProbeProblem("\(question.disk) is too small to be read in pieces of 1 MiB.") }
         let began = ContinuousClock.now
-        let count = try await withThrowingTaskGroup(of: Int.self) { group in
+        let end = end(question.milliseconds)
+        let count = try await withThrowingTaskGroup(of: Int.self) { [disk] group in
             // As many as hide the round trip; the disk is to be filled, not its queue.
             let readers = 4
             for reader in 0..<readers {
                 group.addTask {
                     var count = 0
-                    while ContinuousClock.now < end, !Task.isCancelled {
+                    while count == 0 || ContinuousClock.now < end, !Task.isCancelled {
                         let index = UInt64(count * readers + reader) % pieces
                         _ = try await disk.read(byteOffset: index * UInt64(piece), count: piece)
                         count += 1
@@ -143,11 +147,11 @@ enum DiskProbes {
     static func rewrite(_ question: DiskRewriteQuestion, _ context: ProbeContext) async throws -> DiskRewriteQuestion.Evidence {
         let disk = try await disk(question.area, context)
         let run = context.run
-        let end = end(question.milliseconds)
         return try await writing(context, disk.id) {
             var writes = 0
-            while ContinuousClock.now < end, !Task.isCancelled {
-                let bytes = ScratchPattern(run: run, sequence: UInt64(writes + 1)).bytes(disk.blockByteCount)
+            let (first, end) = (question.first, end(question.milliseconds))
+            while writes < fewest || ContinuousClock.now < end, !Task.isCancelled {
+                let bytes = ScratchPattern(run: run, sequence: first &+ UInt64(writes)).bytes(disk.blockByteCount)
                 try await disk.write(byteOffset: ScratchArea.byteOffset, bytes: bytes, durable: false)
                 writes += 1
             }
@@ -188,7 +192,7 @@ enum DiskProbes {
     static func names(_ context: ProbeContext) async throws -> DiskNamesQuestion.Evidence {
         guard context.configuration.san != nil else { return .init(first: [], again: []) }
         let first = try await names(over: try await context.storage.transport())
-        let session = try await ISCSISession.open(try await context.storage.sanTarget(), within: .seconds(3))
+        let session = try await ISCSISession.open(try await context.storage.sanTarget(), within: ProbePatience.command)
         do {
             let again = try await names(over: session)
             await session.close()
@@ -200,11 +204,11 @@ enum DiskProbes {
     }
 
     private static func names(over transport: any SCSITransport) async throws -> [DiskName] {
-        let reply = try await transport.execute(.reportLUNs(), on: .zero, within: .seconds(3))
+        let reply = try await transport.execute(.reportLUNs(), on: .zero, within: ProbePatience.command)
         var names: [DiskName] = []
         for lun in try ReportedLUNs(parsing: reply.data).luns {
             do throws(SharedDiskError) {
-                let disk = try await SharedDisk.attach(lun, of: transport, within: .seconds(3))
+                let disk = try await SharedDisk.attach(lun, of: transport, within: ProbePatience.command)
                 names.append(DiskName(lun: Int(lun.rawValue), id: disk.id, serial: disk.serial, byteCount: disk.byteCount))
             } catch {
                 switch error {

@@ -9,16 +9,16 @@ struct DiskWork: Sendable {
 
     func identity() async throws -> TestOutcome {
         let nodes = context.answering
-        let answers = await context.askAll(DiskNamesQuestion(), of: nodes, within: .seconds(9))
+        let answers = await context.askAll(DiskNamesQuestion(), of: nodes)
         return DiskNamesJudge.judge(try nodes.compactMap { node in try answers[node].map { (node, try $0.get()) } })
     }
 
     /// One node after the other: side by side they would measure each other.
     private func inTurn<Question: ProbeQuestion>(
-        _ question: Question, within deadline: Duration
+        _ question: Question
     ) async throws -> [(node: NodeName, evidence: Question.Evidence)] {
         var answers: [(node: NodeName, evidence: Question.Evidence)] = []
-        for node in context.answering { answers.append((node, try await context.ask(question, of: node, within: deadline))) }
+        for node in context.answering { answers.append((node, try await context.ask(question, of: node))) }
         return answers
     }
 
@@ -28,13 +28,13 @@ struct DiskWork: Sendable {
     func latency(_ disk: DiskID) async throws -> TestOutcome {
         try await context.withScratch(on: disk) { area in
             let question = DiskLatencyQuestion(area: area, count: 200, milliseconds: share(of: 8_000, most: 1_000))
-            return DiskSpeedJudges.latency(disk, try await inTurn(question, within: .seconds(8)))
+            return DiskSpeedJudges.latency(disk, try await inTurn(question))
         }
     }
 
     func throughput(_ disk: DiskID) async throws -> TestOutcome {
         let question = DiskThroughputQuestion(disk: disk, milliseconds: share(of: 12_000, most: 700))
-        return DiskSpeedJudges.throughput(disk, try await inTurn(question, within: .seconds(10)))
+        return DiskSpeedJudges.throughput(disk, try await inTurn(question))
     }
 
     private static let coherenceRounds = 5
@@ -49,9 +49,9 @@ struct DiskWork: Sendable {
                     sequence += 1
                     let readers = nodes.filter { $0 != writer }
                     // They have it in whatever cache there is when it changes.
-                    _ = await context.askAll(DiskLookQuestion(area: area), of: readers, within: .seconds(5))
-                    _ = try await context.ask(DiskStampQuestion(area: area, sequence: sequence), of: writer, within: .seconds(5))
-                    let looks = await context.askAll(DiskLookQuestion(area: area), of: readers, within: .seconds(5))
+                    _ = await context.askAll(DiskLookQuestion(area: area), of: readers)
+                    _ = try await context.ask(DiskStampQuestion(area: area, sequence: sequence), of: writer)
+                    let looks = await context.askAll(DiskLookQuestion(area: area), of: readers)
                     for reader in readers {
                         guard let look = looks[reader] else { continue }
                         rounds.append(
@@ -68,20 +68,29 @@ struct DiskWork: Sendable {
         try await context.withScratch(on: disk) { area in
             guard let node = context.answering.first else { return TestOutcome() }
             return DiskTruthJudges.flush(
-                disk, node: node, try await context.ask(DiskFlushQuestion(area: area), of: node, within: .seconds(10)))
+                disk, node: node, try await context.ask(DiskFlushQuestion(area: area), of: node))
         }
     }
+
+    private static let atomicityTries = 3
 
     func atomicity(_ disk: DiskID) async throws -> TestOutcome {
         try await context.withScratch(on: disk) { area in
             guard let writer = context.answering.first else { return TestOutcome() }
             let readers = Array(context.answering.dropFirst())
-            async let watched = context.askAll(DiskWatchQuestion(area: area, milliseconds: 1_500), of: readers, within: .seconds(8))
-            let written = try await context.ask(DiskRewriteQuestion(area: area, milliseconds: 1_500), of: writer, within: .seconds(8))
-            let answers = await watched
-            return DiskTruthJudges.atomicity(
-                disk, writer: writer, writes: written.writes,
-                try readers.compactMap { reader in try answers[reader].map { (reader, try $0.get()) } })
+            var writes = 0
+            var answers: [(node: NodeName, evidence: DiskWatchQuestion.Evidence)] = []
+            for attempt in 0..<Self.atomicityTries {
+                async let watched = context.askAll(DiskWatchQuestion(area: area, milliseconds: 1_500), of: readers)
+                // Each try counts on from where no other one comes, so that nothing seems to go backwards.
+                let question = DiskRewriteQuestion(area: area, milliseconds: 1_500, first: UInt64(attempt) << 32 + 1)
+                writes = try await context.ask(question, of: writer).writes
+                let evidence = await watched
+                answers = try readers.compactMap { reader in try evidence[reader].map { (reader, try $0.get()) } }
+                // A busy node may begin to read when the other one has written already: another try tells more.
+                if answers.allSatisfy({ $0.evidence.seen > 1 }) { break }
+            }
+            return DiskTruthJudges.atomicity(disk, writer: writer, writes: writes, answers)
         }
     }
 }

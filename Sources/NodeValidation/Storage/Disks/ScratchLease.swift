@@ -42,7 +42,7 @@ actor ScratchWriters {
 /// Borrows the scratch areas of disks and puts back what was there.
 enum ScratchLease {
     /// Longer than any step; for when nobody asks any more.
-    private static let lifetime = Duration.seconds(60)
+    private static let lifetime = Duration.seconds(150)
 
     static func borrow(_ question: ScratchQuestion, _ context: ProbeContext) async throws -> ScratchQuestion.Evidence {
         let disk = try await writableDisk(question.disk, context)

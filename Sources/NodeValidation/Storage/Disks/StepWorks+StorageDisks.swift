@@ -55,14 +55,14 @@ extension StepContext {
     /// Has the scratch area of a disk borrowed for as long as the body takes. Every node may write there meanwhile.
     func withScratch<Value>(on disk: DiskID, _ body: (ScratchArea) async throws -> Value) async throws -> Value {
         guard let keeper = answering.first else { throw ProbeProblem("No node answers.") }
-        let lease = try await ask(ScratchQuestion(disk: disk), of: keeper, within: .seconds(8))
+        let lease = try await ask(ScratchQuestion(disk: disk), of: keeper)
         let value: Value
         do { value = try await body(lease.area) } catch {
             // When this fails too, or the step was cancelled, the node puts it back at the end of the run.
-            _ = try? await ask(ScratchReturnQuestion(lease: lease.lease, disk: disk), of: keeper, within: .seconds(8))
+            _ = try? await ask(ScratchReturnQuestion(lease: lease.lease, disk: disk), of: keeper)
             throw error
         }
-        _ = try await ask(ScratchReturnQuestion(lease: lease.lease, disk: disk), of: keeper, within: .seconds(8))
+        _ = try await ask(ScratchReturnQuestion(lease: lease.lease, disk: disk), of: keeper)
         return value
     }
 }

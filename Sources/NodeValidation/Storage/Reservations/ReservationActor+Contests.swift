@@ -12,6 +12,7 @@ extension ReservationActor {
         var answer = ReservationAnswer()
         let end = ContinuousClock.now + time
         var counter: UInt64 = 0
+        var last = ContinuousClock.now
         while ContinuousClock.now < end, !Task.isCancelled {
             let start = ContinuousClock.now
             counter += 1
@@ -20,6 +21,8 @@ extension ReservationActor {
                     byteOffset: place.offset(of: ReservationPlace.heartbeatBlock),
                     bytes: ScratchStamp.block(run, seat: seat, counter: counter),
                     durable: true)
+                answer.longestPause = max(answer.longestPause ?? 0, Self.milliseconds(since: last))
+                last = .now
                 let holder = try await place.reservations.reservation(until: place.deadline).holder?.key
                 guard holder == own else {
                     answer.result = .failed
@@ -27,6 +30,8 @@ extension ReservationActor {
                     return answer
                 }
             } catch {
+                // Told to stop in the middle of a round.
+                guard !Task.isCancelled else { return answer }
                 answer.result = .failed
                 answer.words = "\(error)"
                 return answer
@@ -48,13 +53,16 @@ extension ReservationActor {
                 seen.wins += 1
                 try await place.reservations.release(own, until: place.deadline)
             } catch ReservationError.conflict { seen.refusals += 1 }
+            // Up to the moment when it is asked for: what the answer takes, and this node's own pauses, are no silence of the owner.
+            let silence = Self.milliseconds(since: lastMove)
             let beat = try await place.read(ReservationPlace.heartbeatBlock)
             if beat != last {
                 seen.moves += 1
                 last = beat
                 lastMove = .now
+            } else {
+                seen.longestSilence = max(seen.longestSilence, silence)
             }
-            seen.longestSilence = max(seen.longestSilence, Self.milliseconds(since: lastMove))
             if let holder = try await place.look().holder, holder != owner, !seen.strangers.contains(DiskKey(holder)) {
                 seen.strangers.append(DiskKey(holder))
             }
@@ -124,7 +132,7 @@ extension ReservationActor {
     func fenceAndWatch(_ victim: ReservationKey, _ time: Duration, _ place: ReservationPlace) async throws -> ReservationAnswer {
         var landing = ReservationAnswer.Landing(sawWrites: false, readings: 0, changes: [])
         let first = try await place.readStream()
-        let patience = ContinuousClock.now + .seconds(2)
+        let patience = ContinuousClock.now + ProbePatience.probe / 2
         while !landing.sawWrites, ContinuousClock.now < patience, !Task.isCancelled {
             landing.sawWrites = try await place.readStream() != first
             if !landing.sawWrites { try? await Task.sleep(for: .milliseconds(5)) }

@@ -26,7 +26,7 @@ struct ReservationPlace: Sendable {
         reservations = PersistentReservations(disk.lun, of: session, disk: disk.id.description)
     }
 
-    var deadline: ContinuousClock.Instant { .now + .seconds(4) }
+    var deadline: ContinuousClock.Instant { .now + ProbePatience.command }
     func offset(of block: Int) -> UInt64 { scratch + UInt64(block * ScratchStamp.byteCount) }
     func read(_ block: Int) async throws -> [UInt8] { try await disk.read(byteOffset: offset(of: block), count: ScratchStamp.byteCount) }
     func readStream() async throws -> [UInt8] {
@@ -49,12 +49,12 @@ struct ReservationPlace: Sendable {
     static func attach(
         _ lun: LogicalUnitNumber, as id: DiskID, over session: ISCSISession, scratch: UInt64
     ) async throws -> ReservationPlace {
-        var disk = try await heedless { try await SharedDisk.attach(lun, of: session, within: .seconds(3)) }
+        var disk = try await heedless { try await SharedDisk.attach(lun, of: session, within: ProbePatience.command) }
         guard disk.id == id else { throw ProbeProblem("\(lun) was \(id) and now is \(disk.id).") }
         guard scratch <= disk.byteCount, disk.byteCount - scratch >= ScratchPlace.byteCount else {
             throw ProbeProblem("Byte \(scratch) lies outside of \(id), or near its end.")
         }
-        disk.commandLimit = .seconds(4)
+        disk.commandLimit = ProbePatience.command
         return ReservationPlace(disk: disk, over: session, scratch: scratch)
     }
 

@@ -25,10 +25,10 @@ actor ReservationSeat {
     private var idleWatch: Task<Void, Never>?
     private var lastUsed = ContinuousClock.now
 
-    /// Longer than the longest pause between two questions of a step.
+    /// Several times as long as the asking node lets pass without a word, see ``ReservationKeepQuestion``.
     static let patience = Duration.seconds(15)
     /// A step has long ended then.
-    private static let lifetime = Duration.seconds(120)
+    private static let lifetime = Duration.seconds(300)
     private static let seats = Mutex<[UUID: ReservationSeat]>([:])
     static func taken(_ id: UUID) throws -> ReservationSeat {
         guard let seat = seats.withLock({ $0[id] }) else { throw ProbeProblem("This seat was given back; the test took too long.") }
@@ -55,7 +55,7 @@ actor ReservationSeat {
         }
         let target = try await context.storage.sanTarget()
         var trace = ReservationTrace(seat: UUID(), run: context.run, key: question.key, disks: [])
-        let session = try await ISCSISession.open(target, identity: trace.identity, within: .seconds(4))
+        let session = try await open(target, trace)
         do {
             var places: [ReservationPlace] = []
             var grounds: [ReservationSeatQuestion.Ground] = []
@@ -79,6 +79,11 @@ actor ReservationSeat {
             await session.close()
             throw error
         }
+    }
+
+    private static func open(_ target: ISCSITarget, _ trace: ReservationTrace) async throws(ISCSIError) -> ISCSISession {
+        try await ISCSISession.open(
+            target, identity: trace.identity, silenceLimit: ProbePatience.targetSilence, within: ProbePatience.command)
     }
 
     private static func place(_ id: DiskID, _ context: ProbeContext, _ session: ISCSISession) async throws -> ReservationPlace {
@@ -142,10 +147,16 @@ actor ReservationSeat {
 
     private func current() async throws -> ISCSISession {
         if let session, session.loss == nil { return session }
-        let new = try await ISCSISession.open(target, identity: trace.identity, within: .seconds(4))
+        let new = try await Self.open(target, trace)
         session = new
         return new
     }
+
+    /// It is still wanted.
+    func keep() { lastUsed = .now }
+
+    /// An act that goes on until its time is over ends now.
+    func stop() { running?.cancel() }
 
     // MARK: Acting
 

@@ -18,6 +18,29 @@ actor ReservationBook {
     func tell(_ obstacle: GroundJudge.Obstacle) -> Bool { told.insert(obstacle).inserted }
 }
 
+/// Keeps the seats of a step from leaving by themselves while the step waits for one of them.
+private actor SeatKeeper {
+    private static let interval = Duration.seconds(4)
+    private var seats: [UUID: NodeName] = [:]
+
+    func add(_ seat: UUID, of node: NodeName) { seats[seat] = node }
+
+    /// Until it is cancelled.
+    func keep(_ context: StepContext) async {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: Self.interval) } catch { return }
+            await withTaskGroup(of: Void.self) { group in
+                for (seat, node) in seats {
+                    // A node that does not answer is told of by the question that waits for it.
+                    group.addTask {
+                        _ = try? await context.ask(ReservationKeepQuestion(seat: seat), of: node, within: ProbePatience.lateNode)
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The seats of one step: taken before it, given back after it whatever happened.
 struct ReservationStage: Sendable {
     let disks: [DiskID]
@@ -28,12 +51,6 @@ struct ReservationStage: Sendable {
     private let seats: [ReservationParty: UUID]
     private let context: StepContext
     private let book: ReservationBook
-
-    private static let seatLimit = Duration.seconds(6)
-    /// A node that was late once gets less time to show that it is back.
-    private static let shortLimit = Duration.seconds(1)
-    private static let leaveLimit = Duration.seconds(4)
-    static let actLimit = Duration.seconds(6)
 
     /// Does the work with a seat for each node that answers; the disks are as they were when it returns.
     ///
@@ -64,7 +81,9 @@ struct ReservationStage: Sendable {
                     ReservationParty(node, number: number, key: DiskKey(run: context.run, node: index + 1, number: await book.nextKey())))
             }
         }
-        let taken = await take(wanted, disks, context, book)
+        let keeper = SeatKeeper()
+        async let _ = keeper.keep(context)
+        let taken = await take(wanted, disks, context, book, keeper)
         let stage = ReservationStage(
             disks: disks, parties: wanted.filter { $0.number == 0 }, seconds: wanted.filter { $0.number > 0 }, seats: taken.seats,
             context: context, book: book)
@@ -93,15 +112,17 @@ struct ReservationStage: Sendable {
     }
 
     private static func take(
-        _ parties: [ReservationParty], _ disks: [DiskID], _ context: StepContext, _ book: ReservationBook
+        _ parties: [ReservationParty], _ disks: [DiskID], _ context: StepContext, _ book: ReservationBook, _ keeper: SeatKeeper
     ) async -> Taken {
         await withTaskGroup(of: (ReservationParty, Result<ReservationSeatQuestion.Evidence, ProbeFailure>).self) { group in
             for party in parties {
                 group.addTask {
-                    let limit = await book.isLate(party.node) ? shortLimit : seatLimit
+                    let limit = await book.isLate(party.node) ? ProbePatience.lateNode : ProbePatience.answer
                     do throws(ProbeFailure) {
                         let question = ReservationSeatQuestion(disks: disks, key: party.key)
-                        return (party, .success(try await context.ask(question, of: party.node, within: limit)))
+                        let evidence = try await context.ask(question, of: party.node, within: limit)
+                        await keeper.add(evidence.seat, of: party.node)
+                        return (party, .success(evidence))
                     } catch { return (party, .failure(error)) }
                 }
             }
@@ -140,7 +161,7 @@ struct ReservationStage: Sendable {
         await withTaskGroup(of: (ReservationParty, Bool).self) { group in
             for (party, seat) in seats {
                 group.addTask {
-                    let limit = await book.isLate(party.node) ? Self.shortLimit : Self.leaveLimit
+                    let limit = await book.isLate(party.node) ? ProbePatience.lateNode : ProbePatience.answer
                     do throws(ProbeFailure) {
                         _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: party.node, within: limit)
                         return (party, true)
@@ -169,12 +190,14 @@ struct ReservationStage: Sendable {
         for helper in parties where !absent.contains(where: { $0.node == helper.node }) {
             let key = DiskKey(run: context.run, node: parties.count + 1, number: await book.nextKey())
             do throws(ProbeFailure) {
-                let seat = try await context.ask(ReservationSeatQuestion(disks: disks, key: key), of: helper.node, within: Self.seatLimit)
-                    .seat
+                let seat = try await context.ask(
+                    ReservationSeatQuestion(disks: disks, key: key), of: helper.node, within: ProbePatience.answer
+                )
+                .seat
                 let expelled = try await context.ask(
-                    ReservationActQuestion(seat: seat, act: .expel(keys: absent.map(\.key))), of: helper.node, within: Self.actLimit)
+                    ReservationActQuestion(seat: seat, act: .expel(keys: absent.map(\.key))), of: helper.node, within: ProbePatience.answer)
                 guard expelled.answers.allSatisfy({ $0.result == .done }) else { continue }
-                _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: helper.node, within: Self.leaveLimit)
+                _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: helper.node, within: ProbePatience.answer)
                 return true
             } catch {
                 // The next node may be able to; and those that are absent clean up by themselves.
@@ -188,7 +211,7 @@ struct ReservationStage: Sendable {
 
     /// - Returns: What each disk answered, in the order of ``disks``, and the milliseconds for all together.
     func act(
-        _ act: ReservationAct, by party: ReservationParty, within limit: Duration = actLimit
+        _ act: ReservationAct, by party: ReservationParty, within limit: Duration = ProbePatience.answer
     ) async throws -> ReservationActQuestion.Evidence {
         guard let seat = seats[party] else { throw ProbeFailure(node: party.node, reason: "It has no seat at the disks.") }
         do {
@@ -203,8 +226,16 @@ struct ReservationStage: Sendable {
         }
     }
 
+    /// Ends what the party does until it is told to stop.
+    func stop(_ party: ReservationParty) async throws {
+        guard let seat = seats[party] else { return }
+        _ = try await context.ask(ReservationStopQuestion(seat: seat), of: party.node)
+    }
+
     /// On the only disk of the step.
-    func single(_ act: ReservationAct, by party: ReservationParty, within limit: Duration = actLimit) async throws -> ReservationAnswer {
+    func single(
+        _ act: ReservationAct, by party: ReservationParty, within limit: Duration = ProbePatience.answer
+    ) async throws -> ReservationAnswer {
         guard let answer = try await self.act(act, by: party, within: limit).answers.first else {
             throw ProbeFailure(node: party.node, reason: "It told nothing of the disk.")
         }

@@ -91,7 +91,8 @@ actor ReservationTraces {
 
     private func clean(_ trace: ReservationTrace) async {
         do {
-            let session = try await ISCSISession.open(try await storage.sanTarget(), identity: trace.identity, within: .seconds(3))
+            let session = try await ISCSISession.open(
+                try await storage.sanTarget(), identity: trace.identity, within: ProbePatience.command)
             do { try await ReservationCleaner.clean(trace, over: session) } catch {
                 await session.close()
                 throw error

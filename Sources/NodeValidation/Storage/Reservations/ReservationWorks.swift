@@ -38,19 +38,21 @@ enum ReservationWorks {
         guard prepared.allSatisfy(\.isAsExpected) else { return ScriptJudge.judge(prepared, on: stage.disks, .reserve) }
         // Half a second more than a challenger waits before it takes the disk.
         let milliseconds = Int(limits.silence) + 500
-        let answers = try await stage.together(stage.parties) { party in
-            let act: ReservationAct =
-                party == owner
-                // It holds on a little longer than it is watched.
-                ? .beat(milliseconds: milliseconds + 300, interval: Int(timings.interval / .milliseconds(1)))
-                : .watch(owner: owner.key, milliseconds: milliseconds)
-            return ReservationAttempt(
-                party, try await stage.single(act, by: party, within: .milliseconds(milliseconds) + ReservationStage.actLimit))
+        let deadline = .milliseconds(milliseconds) + ProbePatience.answer
+        // It holds on until all have watched it, also those that a busy node keeps from beginning in time.
+        async let holding = stage.single(
+            .beat(milliseconds: milliseconds + 8_000, interval: Int(timings.interval / .milliseconds(1))), by: owner, within: deadline)
+        let challengers = try await stage.together(stage.parties.filter { $0 != owner }) { party in
+            ReservationAttempt(
+                party, try await stage.single(.watch(owner: owner.key, milliseconds: milliseconds), by: party, within: deadline))
         }
-        guard let holding = answers.first(where: { $0.party == owner }) else { return TestOutcome() }
-        let evidence = DefenceEvidence(owner: owner, holding: holding.answer, challengers: answers.filter { $0.party != owner })
-        return DefenceJudge.judge(evidence, on: disk, limits)
+        try await stage.stop(owner)
+        return DefenceJudge.judge(
+            DefenceEvidence(owner: owner, holding: try await holding, challengers: challengers), on: disk, limits)
     }
+
+    /// For what ends as soon as another node has done its part, in milliseconds.
+    private static let patience = Int(ProbePatience.probe / .milliseconds(1))
 
     /// Rounds enough that each of some nodes is an owner.
     private static let contestRounds = 4
@@ -70,7 +72,7 @@ enum ReservationWorks {
                     try await Task.sleep(for: .milliseconds(100))
                     return ReservationAttempt(party, try await stage.single(.reserve, by: party))
                 }
-                return ReservationAttempt(party, try await stage.single(.challenge(owner: owner.key, milliseconds: 3_000), by: party))
+                return ReservationAttempt(party, try await stage.single(.challenge(owner: owner.key, milliseconds: patience), by: party))
             }
             if let start = attempts.first, start.answer.result != .done {
                 let line = ReservationScript.Line(owner, .reserve)
@@ -102,10 +104,16 @@ enum ReservationWorks {
                     [.init(writer, .register), .init(fencer, .register)], [.init(writer, .reserve)],
                 ]))
             guard prepared.allSatisfy(\.isAsExpected) else { return ScriptJudge.judge(prepared, on: stage.disks, .reserve) }
-            let answers = try await stage.together([writer, fencer]) { party in
+            var answers = try await stage.together([writer, fencer]) { party in
                 let act: ReservationAct =
-                    party == writer ? .stream(milliseconds: 5_000) : .fenceAndWatch(victim: writer.key, milliseconds: 800)
-                return try await stage.single(act, by: party, within: .seconds(5) + ReservationStage.actLimit)
+                    party == writer ? .stream(milliseconds: patience) : .fenceAndWatch(victim: writer.key, milliseconds: 800)
+                return try await stage.single(act, by: party, within: ProbePatience.probe + ProbePatience.answer)
+            }
+            if answers[0].result == .done {
+                // Its time was over before it was fenced, or the fence does not hold: one write more tells.
+                var after = try await stage.single(.write, by: writer)
+                after.writing = answers[0].writing
+                answers[0] = after
             }
             all.append(FencedWritesEvidence(writer: writer, fencer: fencer, writing: answers[0], landing: answers[1]))
             _ = try await stage.single(.unregister, by: fencer)

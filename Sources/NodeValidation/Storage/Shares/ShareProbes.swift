@@ -15,7 +15,7 @@ struct ShareTrace: Codable, Hashable, Sendable {
     /// The folder is the run's own; other nodes remove it at the same time.
     func removeFolder() async throws {
         let folder = folder
-        try await BlockingWork.run("Removing \(folder)", within: .seconds(5)) {
+        try await BlockingWork.run("Removing \(folder)", within: ProbePatience.command) {
             for attempt in 1...3 {
                 do { return try FileManager.default.removeItem(atPath: folder) } catch {
                     if access(folder, F_OK) != 0, errno == ENOENT { return }
@@ -28,8 +28,10 @@ struct ShareTrace: Codable, Hashable, Sendable {
 
 /// What a node tries on a file share. All of it lies in a folder of the run's own.
 enum ShareProbes {
-    private static let limit = Duration.seconds(6)
+    private static let limit = ProbePatience.probe
     private static let longest = 5_000
+    /// So many are tried however long they take: without any there is nothing to judge.
+    private static let fewest = 5
     // F_OFD_SETLK (fcntl.h, Linux 3.15), which Foundation does not show.
     private static let setLock: Int32 = 37
 
@@ -74,7 +76,9 @@ enum ShareProbes {
         guard let held else { return .init(lock: nil) }
         do {
             return .init(
-                lock: try await context.held.hold(for: context.run, lifetime: .seconds(30), "released a lock on \(question.file.share)") {
+                lock: try await context.held.hold(
+                    for: context.run, lifetime: ProbePatience.answer, "released a lock on \(question.file.share)"
+                ) {
                     held.abandon()
                 })
         } catch {
@@ -95,7 +99,7 @@ enum ShareProbes {
         return try await BlockingWork.run("Replacing \(path)", within: limit) {
             let end = ContinuousClock.now + .milliseconds(milliseconds)
             var count = 0
-            while ContinuousClock.now < end {
+            while count < fewest || ContinuousClock.now < end {
                 let file = try File(path + "-new", O_WRONLY | O_CREAT | O_TRUNC)
                 try file.write(ScratchPattern(run: run, sequence: UInt64(count + 1)).bytes(4_096))
                 try file.closeNow()

@@ -26,10 +26,10 @@ struct ShareWork: Sendable {
                 let readers = nodes.filter { $0 != writer }
                 let file = file("seen-by-others")
                 // They know what is there, or that nothing is, when it changes.
-                _ = await context.askAll(ShareReadQuestion(file: file), of: readers, within: .seconds(7))
+                _ = await context.askAll(ShareReadQuestion(file: file), of: readers)
                 let text = "\(writer) \(round)"
-                _ = try await context.ask(ShareWriteQuestion(file: file, text: text), of: writer, within: .seconds(7))
-                let answers = await context.askAll(ShareReadQuestion(file: file), of: readers, within: .seconds(7))
+                _ = try await context.ask(ShareWriteQuestion(file: file, text: text), of: writer)
+                let answers = await context.askAll(ShareReadQuestion(file: file), of: readers)
                 for reader in readers {
                     guard let answer = answers[reader] else { continue }
                     looks.append(ShareJudges.Look(writer: writer, reader: reader, wrote: text, read: try answer.get().text))
@@ -46,16 +46,16 @@ struct ShareWork: Sendable {
         for (index, holder) in nodes.enumerated() where nodes.count > 1 {
             let other = nodes[(index + 1) % nodes.count]
             let question = ShareLockQuestion(file: file("lock-\(index)"))
-            guard let lock = try await context.ask(question, of: holder, within: .seconds(7)).lock else {
+            guard let lock = try await context.ask(question, of: holder).lock else {
                 throw ProbeProblem("\(holder) cannot lock a file that nobody else has locked.")
             }
-            let early = try await context.ask(question, of: other, within: .seconds(7)).lock
-            if let early { _ = try await context.ask(ShareUnlockQuestion(lock: early), of: other, within: .seconds(7)) }
-            _ = try await context.ask(ShareUnlockQuestion(lock: lock), of: holder, within: .seconds(7))
+            let early = try await context.ask(question, of: other).lock
+            if let early { _ = try await context.ask(ShareUnlockQuestion(lock: early), of: other) }
+            _ = try await context.ask(ShareUnlockQuestion(lock: lock), of: holder)
             all.append(
                 ShareJudges.Locking(
                     holder: holder, other: other, gotMeanwhile: early != nil,
-                    gotAfterwards: try await locks(question, other, within: .seconds(3))))
+                    gotAfterwards: try await locks(question, other, within: ProbePatience.probe)))
         }
         return ShareJudges.locks(share, all)
     }
@@ -63,8 +63,8 @@ struct ShareWork: Sendable {
     private func locks(_ question: ShareLockQuestion, _ node: NodeName, within patience: Duration) async throws -> Bool {
         let end = ContinuousClock.now + patience
         repeat {
-            if let lock = try await context.ask(question, of: node, within: .seconds(7)).lock {
-                _ = try await context.ask(ShareUnlockQuestion(lock: lock), of: node, within: .seconds(7))
+            if let lock = try await context.ask(question, of: node).lock {
+                _ = try await context.ask(ShareUnlockQuestion(lock: lock), of: node)
                 return true
             }
             try await Task.sleep(for: .milliseconds(200))
@@ -76,7 +76,7 @@ struct ShareWork: Sendable {
         var answers: [(node: NodeName, syncs: [Double], options: [String])] = []
         for (index, node) in context.answering.enumerated() {
             let question = ShareWriteQuestion(file: file("synced-\(index)"), text: "", syncs: 20)
-            let evidence = try await context.ask(question, of: node, within: .seconds(7))
+            let evidence = try await context.ask(question, of: node)
             answers.append((node, evidence.syncs, facts(of: node)?.options ?? []))
         }
         return ShareJudges.sync(share, answers)
@@ -86,8 +86,8 @@ struct ShareWork: Sendable {
         guard let writer = context.answering.first else { return TestOutcome() }
         let readers = Array(context.answering.dropFirst())
         let file = file("replaced")
-        async let watched = context.askAll(ShareWatchQuestion(file: file, milliseconds: 1_500), of: readers, within: .seconds(7))
-        let written = try await context.ask(ShareReplaceQuestion(file: file, milliseconds: 1_500), of: writer, within: .seconds(7))
+        async let watched = context.askAll(ShareWatchQuestion(file: file, milliseconds: 1_500), of: readers)
+        let written = try await context.ask(ShareReplaceQuestion(file: file, milliseconds: 1_500), of: writer)
         let answers = await watched
         return ShareJudges.rename(
             share, writer: writer, replacements: written.replacements,
