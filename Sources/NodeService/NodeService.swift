@@ -7,6 +7,7 @@ import MigrationRules
 import NodeClient
 import QEMU
 import ServiceLifecycle
+import ValidationReport
 
 /// Sole owner of this node's view of its machines and migrations. It joins the clients; what to do is decided by the rules.
 public actor NodeService {
@@ -29,6 +30,7 @@ public actor NodeService {
     nonisolated let probeResources: ProbeResources
     nonisolated let reservationTraces: ReservationTraces
     nonisolated let probeGuests: ProbeGuests
+    nonisolated let reports: ReportKeeper
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
@@ -95,6 +97,7 @@ public actor NodeService {
             ownership = DiskOwnership(storage: storage)
         }
         peers = try Peers(configuration: configuration)
+        reports = Self.reportKeeper(configuration, peers, logger)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
         await ProbeGuests.sweep(runtime: configuration.directories.runtime, logger: logger)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
@@ -115,6 +118,7 @@ public actor NodeService {
                 group.addTask { await self.storage.keepConnected() }
                 group.addTask { await self.reservationTraces.keepClean() }
                 group.addTask { await self.cleanUpAfterValidations() }
+                group.addTask { await self.reports.keepComplete() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
                 group.addTask { await self.keepReconciled() }

@@ -27,7 +27,12 @@ extension NodeService: ValidationOperations {
             return recent
         }
         let reports = reports
-        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
+        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in
+            let page = try await reports.keep(run).html
+            // Once the run has ended every member that answers has its report.
+            await reports.tell()
+            return page
+        }
         if let status = await validations.begin(runner.first(), work: { report in await runner.run(report) }) { return status }
         for target in targets { await target.close() }
         throw error(.busy, "\(node) validates already. Wait for its end, or cancel it.")
@@ -45,15 +50,13 @@ extension NodeService: ValidationOperations {
 
     public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
         if let run = await validations.run(id) { return run }
-        guard await validations.status(id) == nil else { throw error(.refused, "This validation has not ended yet.") }
-        do { return try reports.load(id.uuidString).run } catch {
-            if case .unknown = error { throw unknown(id) }
-            throw self.error(.failed, error.description)
+        // Members fetch a report before its run has quite ended: it ends once they have it.
+        do { return try reports.folder.load(id.uuidString).run } catch {
+            guard case .unknown = error else { throw self.error(.failed, error.description) }
+            guard await validations.status(id) == nil else { throw self.error(.refused, "This validation has not ended yet.") }
+            throw unknown(id)
         }
     }
-
-    /// Kept with the node that carried the validation out.
-    private nonisolated var reports: ReportFolder { ReportFolder(configuration.directories.state + "/reports") }
 
     public nonisolated func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply {
         let context = ProbeContext(
@@ -85,16 +88,10 @@ extension NodeService: ValidationOperations {
         let now = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
         let (age, overflow) = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000)
         // A folder that cannot be read holds nothing that could stand for a validation.
-        for report in (try? reports.list()) ?? [] where Set(report.nodes) == Set(nodes) {
-            guard let id = report.id, let run = try? reports.load(id.uuidString).run else { continue }
-            var whole = report
-            whole.isComplete = run.options.skipped.allSatisfy { test in
-                test.category == .cluster || ValidationCatalogue.test(test).map { !StepWorks.canRun($0) } ?? true
-            }
-            guard whole.covers(nodes, now: now, maximumAge: overflow ? .max : age) else { continue }
-            return ValidationStatus(of: run, report: report.html)
+        let recent = try? reports.folder.recent(for: nodes, now: now, maximumAge: overflow ? .max : age) { test in
+            test.category != .cluster && ValidationCatalogue.test(test).map(StepWorks.canRun) ?? false
         }
-        return nil
+        return recent.map { ValidationStatus(of: $0.run, report: $0.report.html) }
     }
 
     /// What the history of a cluster says of the validation before a change.
@@ -104,7 +101,7 @@ extension NodeService: ValidationOperations {
             return EventNote(node: nil, severity: .warning, cause: nil, sentence: "\(what) \(how).")
         }
         do {
-            let verdict = RunVerdict(try reports.load(id.uuidString).run)
+            let verdict = RunVerdict(try reports.folder.load(id.uuidString).run)
             return EventNote(
                 node: nil, severity: verdict.verdict == .failure ? .warning : .information, cause: nil,
                 sentence:
