@@ -178,7 +178,8 @@ let package = Package(
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "ValidationTests", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
         .testTarget(
-            name: "ValidationReportTests", dependencies: ["ClusterModel", "Validation", "ValidationReport"], swiftSettings: strict),
+            name: "ValidationReportTests", dependencies: ["ClusterAPI", "ClusterModel", "Validation", "ValidationReport"],
+            swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI", "SeededRandom"], swiftSettings: strict),
         .testTarget(

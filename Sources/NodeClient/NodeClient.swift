@@ -200,6 +200,8 @@ public struct NodeClient: NodeOperations, ValidationOperations {
     public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
         try await call(Endpoints.validationReport, id.uuidString)
     }
+    public func keptReports() async throws(APIError) -> [KeptReport] { try await call(Endpoints.keptReports) }
+    public func fetchReports(_ notice: ReportNotice) async throws(APIError) { _ = try await call(Endpoints.fetchReports, body: notice) }
     public func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await call(Endpoints.probe, body: request) }
     public func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
         try await call(Endpoints.probeFree, body: request)

@@ -20,6 +20,7 @@ public actor ValidationService: ValidationOperations, Service {
     private nonisolated let probeResources: ProbeResources
     private nonisolated let reservationTraces: ReservationTraces
     private nonisolated let probeGuests: ProbeGuests
+    private nonisolated let reports: ReportKeeper
 
     /// Ends guests of tests that an earlier service left running.
     public init(of service: NodeService, logger: Logger) async {
@@ -29,15 +30,17 @@ public actor ValidationService: ValidationOperations, Service {
         probeResources = ProbeResources(logger: logger)
         reservationTraces = ReservationTraces(state: directories.state, storage: service.storage, logger: logger)
         probeGuests = ProbeGuests(runtime: directories.runtime)
+        reports = Self.reportKeeper(service.configuration, service.peers, logger)
         await ProbeGuests.sweep(runtime: directories.runtime, logger: logger)
     }
 
     /// Takes back what an earlier service left on disks and shares, and what tests leave there, until cancelled.
     public func run() async {
-        await cancelWhenGracefulShutdown { [reservationTraces] in
+        await cancelWhenGracefulShutdown { [reservationTraces, reports] in
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await reservationTraces.keepClean() }
                 group.addTask { await self.cleanUpAfterValidations() }
+                group.addTask { await reports.keepComplete() }
                 await group.waitForAll()
             }
         }
@@ -63,8 +66,13 @@ public actor ValidationService: ValidationOperations, Service {
             for target in targets { await target.close() }
             return recent
         }
-        let reports = service.reports
-        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in try reports.save(run).html }
+        let reports = reports
+        let runner = ValidationRunner(order: order, targets: targets, logger: logger) { run in
+            let page = try await reports.keep(run).html
+            // Once the run has ended every member that answers has its report.
+            await reports.tell()
+            return page
+        }
         if let status = await validations.begin(runner.first(), work: { report in await runner.run(report) }) { return status }
         for target in targets { await target.close() }
         throw error(.busy, "\(node) validates already. Wait for its end, or cancel it.")
@@ -82,10 +90,11 @@ public actor ValidationService: ValidationOperations, Service {
 
     public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
         if let run = await validations.run(id) { return run }
-        guard await validations.status(id) == nil else { throw error(.refused, "This validation has not ended yet.") }
-        do { return try service.reports.load(id.uuidString).run } catch {
-            if case .unknown = error { throw unknown(id) }
-            throw self.error(.failed, error.description)
+        // Members fetch a report before its run has quite ended: it ends once they have it.
+        do { return try reports.folder.load(id.uuidString).run } catch {
+            guard case .unknown = error else { throw self.error(.failed, error.description) }
+            guard await validations.status(id) == nil else { throw self.error(.refused, "This validation has not ended yet.") }
+            throw unknown(id)
         }
     }
 
@@ -119,16 +128,10 @@ public actor ValidationService: ValidationOperations, Service {
         let now = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
         let (age, overflow) = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000)
         // A folder that cannot be read holds nothing that could stand for a validation.
-        for report in (try? service.reports.list()) ?? [] where Set(report.nodes) == Set(nodes) {
-            guard let id = report.id, let run = try? service.reports.load(id.uuidString).run else { continue }
-            var whole = report
-            whole.isComplete = run.options.skipped.allSatisfy { test in
-                test.category == .cluster || ValidationCatalogue.test(test).map { !StepWorks.canRun($0) } ?? true
-            }
-            guard whole.covers(nodes, now: now, maximumAge: overflow ? .max : age) else { continue }
-            return ValidationStatus(of: run, report: report.html)
+        let recent = try? reports.folder.recent(for: nodes, now: now, maximumAge: overflow ? .max : age) { test in
+            test.category != .cluster && ValidationCatalogue.test(test).map(StepWorks.canRun) ?? false
         }
-        return nil
+        return recent.map { ValidationStatus(of: $0.run, report: $0.report.html) }
     }
 
     // MARK: What is asked for

@@ -72,7 +72,9 @@ package final class Peers: Sendable {
 
     package func client(of node: NodeName) -> (any NodeOperations)? { nodeClient(of: node) }
     /// The same, with a deadline for every call.
-    package func client(of node: NodeName, waiting deadline: Duration) -> (any NodeOperations)? { nodeClient(of: node)?.waiting(deadline) }
+    package func client(of node: NodeName, waiting deadline: Duration) -> (any NodeOperations & ValidationOperations)? {
+        nodeClient(of: node)?.waiting(deadline)
+    }
     private func nodeClient(of node: NodeName) -> NodeClient? { directory.withLock { $0.clients[node]?.client } }
 
     /// Asks every other node at the same time; one that does not answer costs ``patience`` at most.
