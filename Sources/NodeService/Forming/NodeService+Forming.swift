@@ -84,7 +84,8 @@ extension NodeService: FormingOperations {
             _ = try await begin(.createCluster, of: founding.cluster.rawValue) { report in
                 do {
                     let sentence = try await resumption.run(report)
-                    logger.notice("the creation of a cluster has ended", metadata: ["cluster": "\(founding.cluster)", "how": "\(sentence)"])
+                    logger.notice(
+                        "the creation of a cluster has ended", metadata: ["cluster": "\(founding.cluster)", "how": "\(sentence)"])
                     return sentence
                 } catch {
                     logger.error(
