@@ -165,11 +165,11 @@ extension RealCorosync {
         private func waitForLinks(_ probe: Probe, _ expected: [String]) async throws {
             let deadline = ContinuousClock.now + .seconds(8)
             while ContinuousClock.now < deadline {
-                let links = try await probe.ask("links").links ?? []
+                let links = try await probe.ask("links 2").links ?? []
                 if links.map({ $0.split(separator: " ").prefix(2).joined(separator: " ") }) == expected { return }
                 try await Task.sleep(for: .milliseconds(50))
             }
-            throw TestFailure("links never were \(expected): \(try await probe.ask("links").links ?? [])")
+            throw TestFailure("links never were \(expected): \(try await probe.ask("links 2").links ?? [])")
         }
     }
 }
