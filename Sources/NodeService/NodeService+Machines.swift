@@ -98,8 +98,12 @@ extension NodeService {
         let name = definition.name
         do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
         if machines[name] != nil { throw error(.refused, "There is a virtual machine \(name) already. Choose another name.") }
-        if (try await machines()).contains(where: { $0.machine.name == name || $0.machine.definition.id == definition.id }) {
-            throw error(.refused, "There is a virtual machine called \(name), or with the uuid \(definition.id), already.")
+        let others = try await machines().map(\.machine)
+        if others.contains(where: { $0.name == name }) {
+            throw error(.refused, "There is a virtual machine \(name) already. Choose another name.")
+        }
+        if let other = others.first(where: { $0.definition.id == definition.id }) {
+            throw error(.refused, "The virtual machine \(other.name) has the uuid \(definition.id) already. Leave it out: a new one is made.")
         }
         if let image = request.image { try checkImage(image, for: definition) }
         let allocation = AllocationRequest(definition: definition, volume: request.volume, owner: node)
