@@ -33,6 +33,8 @@ extension ClusterState {
         let node = try member(id)
         guard node.presence != .up else { throw .nodeIsUp(node.name) }
         nodes[id]?.presence = .up
+        // Whoever came back has given way by then; what was forced is history.
+        if let forced = forcedQuorum, nodes.values.allSatisfy({ forced.nodes.contains($0.id) || $0.presence == .up }) { forcedQuorum = nil }
         tell(.nodeUp, .information, id, "\(node.name) is up.", at: place)
         return [.writeMembership(on: id), .followVotes(on: id), .followWitness(on: id), .followCertificates(on: id)]
     }

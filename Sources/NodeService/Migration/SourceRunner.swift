@@ -392,11 +392,13 @@ package actor SourceRunner {
     private func conclude(_ ending: SourceEnding) async {
         if case .moved = ending { visibleGap = await frames?.visibleGap(cut: cut, blackout: blackout) }
         let last = await transfer.statistics() ?? rules.statistics
+        // QEMU counts how often it looked for changed pages, which is more than once for a guest that stands still.
+        let passes = min(last?.pass ?? 0, order.kind == .quick ? 1 : .max)
         let made = EndingReport(ending: ending, order: order, source: tools.node, blackout: blackout)
         let record = MigrationRecord(
             id: id, order: order, source: tools.node, outcome: made.outcome, owner: made.owner, isRunning: made.isRunning,
             startedAt: startedAt, totalMilliseconds: elapsed.milliseconds, blackoutMilliseconds: blackout?.milliseconds,
-            visibleGapMilliseconds: visibleGap?.milliseconds, transferredBytes: last?.transferredBytes ?? 0, passes: last?.pass ?? 0,
+            visibleGapMilliseconds: visibleGap?.milliseconds, transferredBytes: last?.transferredBytes ?? 0, passes: passes,
             forwardedFrames: await frames?.forwarded ?? 0, message: made.message)
         self.record = record
         publish()

@@ -111,6 +111,22 @@ struct ApplyTests {
         }
     }
 
+    @Test("A forced quorum is history once every other node was back, however often one stops later")
+    func forcedIsHistory() throws {
+        var state = try StateFixture.cluster(nodes: 3)
+        let others = [2, 3].map { StateFixture.id($0) }
+        for id in others { _ = try apply(.nodeDown(node: id, presence: .lost, reason: ""), at: StateFixture.place(), to: &state) }
+        let table = VoteTable(version: state.votes.version + 2, nodes: [StateFixture.id(1): 1, others[0]: 0, others[1]: 0], witness: 0)
+        _ = try apply(
+            .recordForcedQuorum(table: table, nodes: [StateFixture.id(1)], reason: "fire"), at: StateFixture.place(), to: &state)
+        #expect(state.quorumWarnings.first?.contains("not every node is back") == true)
+        _ = try apply(.nodeUp(node: others[0]), at: StateFixture.place(), to: &state)
+        #expect(state.quorumWarnings.first?.contains("not every node is back") == true)
+        _ = try apply(.nodeUp(node: others[1]), at: StateFixture.place(), to: &state)
+        _ = try apply(.nodeDown(node: others[1], presence: .stopped, reason: ""), at: StateFixture.place(), to: &state)
+        #expect(!state.quorumWarnings.contains { $0.contains("forced") })
+    }
+
     @Test("The witness is replaced only while it has no vote")
     func witnessReplacement() throws {
         var state = try StateFixture.cluster(nodes: 2)

@@ -146,7 +146,7 @@ public enum MembershipJudges {
         }
         return .judged(findings, failing: { "\($0) \($0.contains(" and ") ? "are" : "is") down" })
     }
-    private static func resume(_ node: NodeName) -> String { "When the work on it is done: apus node resume \(node)" }
+    private static func resume(_ node: NodeName) -> String { "Nothing, while work on \(node) goes on." }
 
     // MARK: Configuration
 

@@ -111,7 +111,7 @@ enum DiskFactJudges {
                     .failure, subject, reason: "\(disk.name) cannot be trusted: \(what).\(refused)",
                     cure: what.contains("identity")
                         ? StorageCatalogue.identity.cure
-                        : "Find out who wrote to it. `apus csv status` says what is left; restore the machines on it from a backup.")
+                        : "Find out who wrote to it. `apus disk list` says what is left; restore the machines on it from a backup.")
             case nil where !contents.isEmpty:
                 return ValidationFinding(
                     .failure, subject, reason: "The nodes do not agree on what \(disk.name) carries. \(contents.joined(separator: "; ")).",
