@@ -7,7 +7,10 @@ extension ClusterMember {
     /// knet takes about a second itself until it calls a link down.
     private static let linkInterval = Duration.seconds(1)
 
-    /// With one link there is nothing to tell that the ring does not. And Corosync is left alone while rings change.
+    /// With one link there is nothing to tell that the ring does not.
+    ///
+    /// And Corosync is left alone while rings change: a question that reaches it just then is not taken until the ring is done, and until
+    /// then it does not sleep, with real-time priority (decision 0007).
     private var areLinksOfInterest: Bool {
         standing.isRingDecided && configuration.nodes.values.contains { $0.addresses.rings.count > 1 }
     }

@@ -97,3 +97,22 @@ struct TwoLinkTests {
         }
     }
 }
+
+/// Four nodes with two networks: halves that find each other again while Corosync's links are looked after.
+///
+/// On two cores four Corosyncs that do not sleep leave nothing to anybody, so this is asked for.
+@Suite(
+    .serialized, .cluster(nodes: 4, hasWitness: true, links: 2), .enabled(if: geteuid() == 0, "The lab needs root."),
+    .enabled(if: Extent.isFull, "Needs most of the machine; APUS_CLUSTER=1 asks for it."))
+struct FourNodeTwoLinkTests {
+    @Test("two join two again, some seconds after the cut: the cluster is whole", arguments: [4, 2, 4, 2])
+    func rejoin(seconds: Int) async throws {
+        let stage = try ClusterStage.get()
+        try await stage.settle()
+        let halves = [Array(stage.nodes.prefix(2)), Array(stage.nodes.suffix(2))]
+        for network in [LabNetwork.cluster, .cluster2] { try await stage.lab.split(network, into: halves) }
+        try await Task.sleep(for: .seconds(seconds))
+        for network in [LabNetwork.cluster, .cluster2] { try await stage.lab.join(network) }
+        try await stage.settle()
+    }
+}

@@ -54,13 +54,14 @@ struct PureTests {
                 // Stands for a call that blocks and knows no cancellation.
                 await withCheckedContinuation { (later: CheckedContinuation<Void, Never>) in
                     Task.detached {
-                        try? await Task.sleep(for: .seconds(2))
+                        try? await Task.sleep(for: .seconds(20))
                         later.resume()
                     }
                 }
             }
         }
-        #expect(ContinuousClock.now - began < .seconds(1))
+        // Far from both ends: a busy machine takes its time, too.
+        #expect(ContinuousClock.now - began < .seconds(15))
         let task = Task {
             try await withDeadline("wait", .seconds(30)) { _ throws(CorosyncError) in
                 do { try await Task.sleep(for: .seconds(30)) } catch { throw .cancelled(call: "inner") }
@@ -68,7 +69,7 @@ struct PureTests {
         }
         task.cancel()
         await #expect(throws: CorosyncError.self) { try await task.value }
-        #expect(ContinuousClock.now - began < .seconds(2))
+        #expect(ContinuousClock.now - began < .seconds(25))
     }
 
     /// Its sockets are abstract, and listed for the network namespace of whoever asks.
@@ -76,11 +77,13 @@ struct PureTests {
 
     @Test("Without Corosync connecting ends at the deadline and says so", .disabled(if: hostHasCorosync, "This host runs Corosync."))
     func notConnected() async {
-        let error = await #expect(throws: CorosyncError.self) { try await Votequorum.connect(within: .milliseconds(300)) }
-        guard case .notConnected(_, .library) = error else {
-            Issue.record("\(String(describing: error))")
-            return
+        // On a machine that is too busy even for that, it is told that there was no answer.
+        for _ in 0..<20 {
+            let error = await #expect(throws: CorosyncError.self) { try await Votequorum.connect(within: .milliseconds(300)) }
+            if case .notConnected(_, .library) = error { return }
+            guard case .noAnswer = error else { break }
         }
+        Issue.record("It never said that nobody listens.")
     }
 
     @Test("Names and messages that Corosync could not carry are refused before")
