@@ -107,8 +107,9 @@ struct ValidateCommand: AsyncParsableCommand {
         if connection.json {
             if let run { try Console.print(json: run) } else { try Console.print(json: status) }
         } else {
-            Console.print(
-                ValidationText.summary(status, run, report: status.report.map { "The report is kept on \(offer.node): \($0)" }))
+            let place = offer.cluster == nil ? "on \(offer.node)" : "on every member; on \(offer.node)"
+            let summary = ValidationText.summary(status, run, report: status.report.map { "The report is kept \(place): \($0)" })
+            Console.print(isatty(STDOUT_FILENO) == 1 ? Paragraphs.wrapped(summary, to: Console.width) : summary)
             if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run, page: status.report) }
         }
         switch status.verdict {
