@@ -103,7 +103,8 @@ extension NodeService {
             throw error(.refused, "There is a virtual machine \(name) already. Choose another name.")
         }
         if let other = others.first(where: { $0.definition.id == definition.id }) {
-            throw error(.refused, "The virtual machine \(other.name) has the uuid \(definition.id) already. Leave it out: a new one is made.")
+            throw error(
+                .refused, "The virtual machine \(other.name) has the uuid \(definition.id) already. Leave it out: a new one is made.")
         }
         if let image = request.image { try checkImage(image, for: definition) }
         let allocation = AllocationRequest(definition: definition, volume: request.volume, owner: node)
