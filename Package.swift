@@ -131,6 +131,15 @@ let package = Package(
                 lifecycle, logging, nioCore, nioPosix, nioSSL, subprocess, yams,
             ], swiftSettings: strict),
 
+        .target(
+            name: "NodeValidation",
+            dependencies: [
+                "ClusterAPI", "ClusterModel", "ClusterRules", "DurableFiles", "Forming", "ISCSI", "Membership", "MigrationRules",
+                "NodeClient", "NodeIdentity", "NodeService", "QEMU", "Reservations", "SCSI", "SharedDisks", "SwitchoverFrames",
+                "Validation", "ValidationReport",
+                lifecycle, logging, nioCore, nioPosix, nioSSL, subprocess,
+            ], swiftSettings: strict),
+
         // The data centre on one machine.
         .target(
             name: "Lab", dependencies: ["ClusterAPI", "ClusterModel", "NodeClient", "NodeIdentity", subprocess],
@@ -146,7 +155,8 @@ let package = Package(
         .executableTarget(
             name: "apusd",
             dependencies: [
-                "ClusterModel", "Forming", "NodeIdentity", "NodeServer", "NodeService", argumentParser, lifecycle, logging,
+                "ClusterModel", "Forming", "NodeIdentity", "NodeServer", "NodeService", "NodeValidation", argumentParser, lifecycle,
+                logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
@@ -168,7 +178,8 @@ let package = Package(
         .testTarget(name: "MigrationRulesTests", dependencies: ["MigrationRules", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "ValidationTests", dependencies: ["ClusterModel", "Validation"], swiftSettings: strict),
         .testTarget(
-            name: "ValidationReportTests", dependencies: ["ClusterModel", "Validation", "ValidationReport"], swiftSettings: strict),
+            name: "ValidationReportTests", dependencies: ["ClusterAPI", "ClusterModel", "Validation", "ValidationReport"],
+            swiftSettings: strict),
         .testTarget(name: "QMPTests", dependencies: ["QMP", nioCore, nioPosix, subprocess], swiftSettings: strict),
         .testTarget(name: "SCSITests", dependencies: ["SCSI", "SeededRandom"], swiftSettings: strict),
         .testTarget(

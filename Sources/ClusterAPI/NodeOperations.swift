@@ -1,9 +1,9 @@
 import ClusterModel
 import Foundation
 
-/// All that a node answers, whoever asks.
+/// All that a node answers, whoever asks, but for validations: ``ValidationOperations``.
 public typealias NodeOperations = OperatorOperations & PeerOperations & FormingOperations & JoinOperations & MemberOperations
-    & ClusterStatusOperations & ValidationOperations
+    & ClusterStatusOperations
 
 /// Everything an operator can ask of a cluster, at any of its nodes: a node that is not the owner passes the request on.
 ///

@@ -14,13 +14,14 @@ public protocol ClusterFounder: Sendable {
     /// Makes the witness of the seed ready. Nothing to do without a witness.
     func initializeWitness(of seed: ClusterSeed, force: Bool) async throws(APIError)
     /// Takes back what ``initializeWitness(of:force:)`` did.
-    func clearWitness(of seed: ClusterSeed) async throws(APIError)
+    func clearWitness(_ witness: Witness, of cluster: UUID) async throws(APIError)
 }
 
 /// Forms a cluster, step by step; whatever fails, every node is what it was before.
 public struct ClusterCreation: Sendable {
     private let request: CreateClusterRequest
     private let candidates: [any JoinCandidate]
+    private let folder: ClusterFolder
     private let founder: any ClusterFounder
     private let limits: Limits
     private let report: @Sendable (String) async -> Void
@@ -34,24 +35,16 @@ public struct ClusterCreation: Sendable {
 
     /// - Parameters:
     ///   - desk: Of the asking node, which belongs to no cluster.
-    ///   - identity: Where the certificates of the asking node lie once it is a member.
+    ///   - folder: Of the asking node.
     ///   - report: Told what has been reached.
     /// - Throws: ``APIError/Code/invalid`` for tokens that are mistyped or missing.
     public init(
-        _ request: CreateClusterRequest, node: NodeName, desk: JoinDesk, identity: String, founder: any ClusterFounder,
+        _ request: CreateClusterRequest, node: NodeName, desk: JoinDesk, folder: ClusterFolder, founder: any ClusterFounder,
         limits: Limits = Limits(), report: @escaping @Sendable (String) async -> Void
     ) throws(APIError) {
-        self.init(
-            request, candidates: [LocalCandidate(node: node, desk: desk)] + (try Self.others(request, node: node, identity: identity)),
-            founder: founder, limits: limits, report: report)
-    }
-
-    init(
-        _ request: CreateClusterRequest, candidates: [any JoinCandidate], founder: any ClusterFounder, limits: Limits,
-        report: @escaping @Sendable (String) async -> Void
-    ) {
         self.request = request
-        self.candidates = candidates
+        candidates = [LocalCandidate(node: node, desk: desk)] + (try Self.others(request, node: node, identity: folder.identity))
+        self.folder = folder
         self.founder = founder
         self.limits = limits
         self.report = report
@@ -66,9 +59,7 @@ public struct ClusterCreation: Sendable {
         guard request.tokens.count < mostNodes else { throw APIError(.invalid, "A cluster has at most \(mostNodes) nodes.") }
         var found: [NodeName: RemoteCandidate] = [:]
         for text in request.tokens {
-            let token: NodeToken
-            do { token = try NodeToken(text) } catch { throw APIError(.invalid, "\(error)") }
-            let candidate = try RemoteCandidate(token, founder: node, identity: identity)
+            let candidate = try RemoteCandidate(text: text, founder: node, identity: identity)
             guard candidate.node != node else {
                 throw APIError(
                     .invalid,
@@ -115,7 +106,9 @@ public struct ClusterCreation: Sendable {
     /// What has to be taken back if it fails.
     private struct Progress: Sendable {
         var sessions: [NodeName: Data] = [:]
-        var seed: ClusterSeed?
+        /// That was initialised.
+        var witness = Witness.none
+        var cluster = UUID()
     }
 
     private func form(_ progress: inout Progress) async throws -> String {
@@ -131,7 +124,7 @@ public struct ClusterCreation: Sendable {
         let configuration = try founder.corosyncConfiguration(of: seed, image: image)
         if choice != .none {
             try await founder.initializeWitness(of: seed, force: request.force)
-            progress.seed = seed
+            (progress.witness, progress.cluster) = (choice, seed.id)
             await report("the witness is initialised")
         }
         for (member, credentials) in zip(seed.members, credentials) {
@@ -145,9 +138,25 @@ public struct ClusterCreation: Sendable {
             try await candidate.deliver(bundle, session: session)
             await report("\(member.name): ready to become a member")
         }
+        // Whatever ends this service from here on, the next one goes on with it: it takes effect with this node's own activation.
+        try folder.keepPending(founding(of: seed, progress.sessions))
         try await activate(progress.sessions)
         try await waitUntilOpen(progress.sessions)
+        try folder.endFounding()
         return "Cluster \(seed.name) runs with \(seed.members.map(\.name.rawValue).joined(separator: ", "))."
+    }
+
+    private func founding(of seed: ClusterSeed, _ sessions: [NodeName: Data]) -> Founding {
+        var founding = Founding(session: Data(), others: [], clusterID: seed.id, cluster: seed.name, witness: seed.witness)
+        for candidate in candidates {
+            guard let session = sessions[candidate.node] else { continue }
+            if let token = candidate.tokenText {
+                founding.others.append(.init(token: token, session: session))
+            } else {
+                founding.session = session
+            }
+        }
+        return founding
     }
 
     private func prepare(_ progress: inout Progress) async throws(APIError) -> [FormationRules.Answer] {
@@ -236,23 +245,29 @@ public struct ClusterCreation: Sendable {
         }
     }
 
-    /// The asking node last: its certificate is needed to speak to the others.
+    private func takeBack(_ progress: Progress) async -> [String] {
+        await Self.takeBack(candidates, progress.sessions, progress.witness, of: progress.cluster, founder, report)
+    }
+
+    /// The first node last: its certificate is needed to speak to the others.
     ///
     /// - Returns: What could not be taken back, in sentences.
-    private func takeBack(_ progress: Progress) async -> [String] {
+    static func takeBack(
+        _ candidates: [any JoinCandidate], _ sessions: [NodeName: Data], _ witness: Witness, of cluster: UUID,
+        _ founder: any ClusterFounder, _ report: @Sendable (String) async -> Void
+    ) async -> [String] {
         var leftovers: [String] = []
         for candidate in candidates.reversed() {
-            guard let session = progress.sessions[candidate.node] else { continue }
+            guard let session = sessions[candidate.node] else { continue }
             if let leftover = await candidate.takeBack(session: session) {
                 leftovers.append(leftover)
             } else {
                 await report("\(candidate.node): as before")
             }
         }
-        if let seed = progress.seed {
-            do throws(APIError) { try await founder.clearWitness(of: seed) } catch {
-                leftovers.append("The \(seed.witness) was initialised and could not be cleared: \(error.message)")
-            }
+        guard witness != .none else { return leftovers }
+        do throws(APIError) { try await founder.clearWitness(witness, of: cluster) } catch {
+            leftovers.append("The \(witness) was initialised and could not be cleared: \(error.message)")
         }
         return leftovers
     }

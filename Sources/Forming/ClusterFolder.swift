@@ -30,6 +30,7 @@ public struct ClusterFolder: Hashable, Sendable {
     public var store: String { path + "/store" }
     private static let record = "/member.json"
     private static let session = "/forming.json"
+    private static let founding = "/founding.json"
     private static let stopped = "/stopped"
     private static let evicted = "/evicted.json"
 
@@ -53,6 +54,19 @@ public struct ClusterFolder: Hashable, Sendable {
         _ = try NodeIdentity.load(from: pending + "/identity", node: bundle.node.rawValue, now: now)
     }
 
+    /// Keeps beside this node's own bundle how the creation goes on if it is broken off after ``activate()``.
+    func keepPending(_ founding: Founding) throws {
+        try FolderStep.write(APICoding.readableEncoder.encode(founding), to: pending + Self.founding)
+    }
+
+    /// Who this node is to become, the certificates that it will have then, and whether its cluster is just being formed; nil when nothing
+    /// is pending. Whoever is added to a cluster that runs begins without an image.
+    func pendingMember() throws(FolderError) -> (record: MemberRecord, identity: String, isFounding: Bool)? {
+        guard hasPending else { return nil }
+        let image = FileManager.default.contents(atPath: pending + "/initial-image.json") ?? Data()
+        return (try read(MemberRecord.self, pending + Self.record), pending + "/identity", !image.isEmpty)
+    }
+
     var hasPending: Bool { FolderStep.exists(pending) }
     func dropPending() throws(FolderError) { try FolderStep.remove(pending) }
 
@@ -69,7 +83,7 @@ public struct ClusterFolder: Hashable, Sendable {
     /// - Throws: When there is a folder that cannot be read: such a node must not be mistaken for a free one.
     public func member() throws(FolderError) -> MemberRecord? {
         guard FolderStep.exists(path) else { return nil }
-        return try read(MemberRecord.self, Self.record)
+        return try read(MemberRecord.self, path + Self.record)
     }
 
     /// Takes ``initialImage`` away once the replica has it. A node whose database vanishes as a whole must not begin once more with what the
@@ -92,14 +106,18 @@ public struct ClusterFolder: Hashable, Sendable {
     }
 
     /// What the others said when they refused this node.
-    public func eviction() -> Eviction? { try? read(Eviction.self, Self.evicted) }
+    public func eviction() -> Eviction? { try? read(Eviction.self, path + Self.evicted) }
     public func keep(_ eviction: Eviction) throws {
         try FolderStep.write(APICoding.readableEncoder.encode(eviction), to: path + Self.evicted)
     }
 
     /// The session by which the node was made a member, as long as whoever did it may take it back.
-    func session() -> FormingSession? { try? read(FormingSession.self, Self.session) }
+    func session() -> FormingSession? { try? read(FormingSession.self, path + Self.session) }
     func endSession() throws(FolderError) { try FolderStep.remove(path + Self.session) }
+
+    /// The creation of the cluster, on the node that carries it out, until all nodes are up.
+    public func founding() -> Founding? { try? read(Founding.self, path + Self.founding) }
+    func endFounding() throws(FolderError) { try FolderStep.remove(path + Self.founding) }
 
     // MARK: Becoming free
 
@@ -121,8 +139,7 @@ public struct ClusterFolder: Hashable, Sendable {
         return hadPending
     }
 
-    private func read<Value: Decodable>(_ type: Value.Type, _ name: String) throws(FolderError) -> Value {
-        let file = path + name
+    private func read<Value: Decodable>(_ type: Value.Type, _ file: String) throws(FolderError) -> Value {
         do { return try APICoding.decoder.decode(type, from: Data(contentsOf: URL(filePath: file))) } catch {
             throw FolderError(path: file, reason: (error as? DecodingError)?.sentence ?? error.localizedDescription)
         }

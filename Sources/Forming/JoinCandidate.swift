@@ -7,6 +7,8 @@ import NodeIdentity
 /// A node that is being taken into a cluster, from the side of who takes it in.
 protocol JoinCandidate: Sendable {
     var node: NodeName { get }
+    /// The token that it is known by; nil for the asking node itself.
+    var tokenText: String? { get }
     func prepare(for cluster: ClusterName) async throws(APIError) -> JoinOffer
     func deliver(_ bundle: MembershipBundle, session: Data) async throws(APIError)
     func activate(session: Data) async throws(APIError)
@@ -66,6 +68,7 @@ extension APIError {
 struct LocalCandidate: JoinCandidate {
     let node: NodeName
     let desk: JoinDesk
+    var tokenText: String? { nil }
 
     func prepare(for cluster: ClusterName) async throws(APIError) -> JoinOffer { try await desk.prepareHere(for: cluster) }
     func deliver(_ bundle: MembershipBundle, session: Data) async throws(APIError) {
@@ -81,6 +84,7 @@ struct LocalCandidate: JoinCandidate {
 struct RemoteCandidate: JoinCandidate {
     let node: NodeName
     private let token: NodeToken
+    let tokenText: String?
     private let founder: NodeName
     /// Trusts the one certificate that the token names. Good until the node shows that of the cluster.
     private let pinned: NodeClient
@@ -90,7 +94,14 @@ struct RemoteCandidate: JoinCandidate {
     /// The cluster folder of the asking node.
     var clusterFolder: String { (identity as NSString).deletingLastPathComponent }
 
-    init(_ token: NodeToken, founder: NodeName, identity: String) throws(APIError) {
+    init(text: String, founder: NodeName, identity: String) throws(APIError) {
+        let token: NodeToken
+        do { token = try NodeToken(text) } catch { throw APIError(.invalid, "\(error)") }
+        try self.init(token, text: text, founder: founder, identity: identity)
+    }
+
+    init(_ token: NodeToken, text: String? = nil, founder: NodeName, identity: String) throws(APIError) {
+        tokenText = text
         do { node = try NodeName(token.node) } catch { throw APIError(.invalid, "\(error)") }
         self.token = token
         self.founder = founder
@@ -129,7 +140,7 @@ struct RemoteCandidate: JoinCandidate {
 
     func close() async { await pinned.close() }
 
-    private func asMember<Reply: Sendable>(
+    func asMember<Reply: Sendable>(
         _ call: (NodeClient) async throws(APIError) -> Reply
     ) async throws(APIError) -> Reply {
         let client = try NodeClient(

@@ -15,6 +15,8 @@ public protocol JoiningHost: Sendable {
     /// Stops what ``becomeMember(_:)`` started, takes back the files it wrote outside of the cluster folder, and shows the certificate
     /// of a free node again. The cluster folder is removed by the desk. Does nothing on a free node.
     func becomeFree() async throws(APIError)
+    /// Whether another node says that it is a member of a cluster, asked with certificates of that cluster.
+    func isMember(_ other: NodeAddress, of cluster: UUID, identity: String) async -> Bool
 }
 
 /// Where a free node is taken into a cluster: checks the token, keeps what is delivered, and makes it hold or takes it back.
@@ -36,17 +38,24 @@ public actor JoinDesk {
     private let folder: ClusterFolder
     private let host: any JoiningHost
     private let machineGroup: UInt32?
+    private let doubt: Duration
     private let logger: Logger
     private var tokens = TokenBook()
     private var session: Session?
 
     /// How long a session that was not activated waits for its next call.
     public static let patience = Duration.seconds(60)
+    /// How long a node that was given all that makes it a member waits for the order, until it asks the others whether they have got it.
+    public static let doubt = Duration.seconds(5)
     /// How long after activation it may be taken back.
     public static let regret = Duration.seconds(300)
 
     /// - Parameter machineGroup: The group of the user that QEMU runs as.
-    public init(node: NodeName, folder: ClusterFolder, machineGroup: UInt32?, host: any JoiningHost, logger: Logger) {
+    public init(
+        node: NodeName, folder: ClusterFolder, machineGroup: UInt32?, host: any JoiningHost, logger: Logger,
+        doubt: Duration = JoinDesk.doubt
+    ) {
+        self.doubt = doubt
         self.node = node
         self.folder = folder
         self.machineGroup = machineGroup
@@ -69,8 +78,35 @@ public actor JoinDesk {
         return secret
     }
 
-    /// Drops sessions that nobody goes on with; to be called now and then.
-    public func expire() {
+    /// Goes on with what the others went on with, and drops sessions that nobody does; to be called now and then.
+    public func lookAfter() async {
+        await followTheOthers()
+        expire()
+    }
+
+    /// Whoever forms the cluster may have died between its orders. One other node that became a member means that all are to.
+    ///
+    /// Not where a node is added to a cluster that runs: there the others are members already, and take out again who was not told.
+    private func followTheOthers() async {
+        guard let waiting = session, waiting.phase == .pending, !waiting.isBusy, ContinuousClock.now - waiting.lastHeard > doubt,
+            let pending = try? folder.pendingMember(), pending.isFounding
+        else { return }
+        let (host, record) = (host, pending.record)
+        let others = record.nodes.filter { $0.name != node }
+        let isFollowed = await withTaskGroup(of: Bool.self) { group in
+            for other in others { group.addTask { await host.isMember(other, of: record.clusterID, identity: pending.identity) } }
+            return await group.reduce(false) { $0 || $1 }
+        }
+        // The order may have come meanwhile, or the end.
+        guard isFollowed, let session, session.secret == waiting.secret, session.phase == .pending, !session.isBusy else { return }
+        logger.notice("other nodes became members, so this one does", metadata: ["cluster": "\(record.cluster)"])
+        self.session?.isBusy = true
+        do throws(APIError) { try await activate() } catch {
+            logger.error("this node cannot become a member", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func expire() {
         guard let session, !session.isBusy else { return }
         let silence = ContinuousClock.now - session.lastHeard
         switch session.phase {
@@ -83,6 +119,29 @@ public actor JoinDesk {
             do { try folder.endSession() } catch { logger.warning("a session cannot be ended", metadata: ["reason": "\(error)"]) }
             tokens.removeAll()
             self.session = nil
+        }
+    }
+
+    /// The session is busy with this.
+    private func activate() async throws(APIError) {
+        let record: MemberRecord?
+        do throws(FolderError) {
+            try folder.activate()
+            record = try folder.member()
+        } catch {
+            leave()
+            throw self.error(.failed, "\(node) cannot become a member: \(error)")
+        }
+        guard let record else {
+            leave(.failed)
+            throw error(.failed, "The cluster folder of \(node) vanished while it became a member.")
+        }
+        do throws(APIError) {
+            try await host.becomeMember(record)
+            leave(.starting)
+        } catch {
+            leave(.failed)
+            throw error
         }
     }
 
@@ -225,25 +284,7 @@ extension JoinDesk: JoinOperations {
         // A second order is an answer that was lost: say again that it is done.
         if let session, session.secret.matches(request.session), [.starting, .open].contains(session.phase) { return }
         _ = try enter(request.session, in: [.pending], to: "become a member")
-        let record: MemberRecord?
-        do throws(FolderError) {
-            try folder.activate()
-            record = try folder.member()
-        } catch {
-            leave()
-            throw self.error(.failed, "\(node) cannot become a member: \(error)")
-        }
-        guard let record else {
-            leave(.failed)
-            throw error(.failed, "The cluster folder of \(node) vanished while it became a member.")
-        }
-        do throws(APIError) {
-            try await host.becomeMember(record)
-            leave(.starting)
-        } catch {
-            leave(.failed)
-            throw error
-        }
+        try await activate()
     }
 
     public func joinState(_ request: JoinOrder) async throws(APIError) -> JoinState {

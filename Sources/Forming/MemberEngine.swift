@@ -10,6 +10,9 @@ public protocol MemberEngine: Sendable {
     func state() async -> JoinState
     /// The committed configuration as this node knows it; nil while there is none.
     func configuration() async -> ClusterState?
+    /// Whether nothing is left to follow from the last change of nodes: no change of votes is due, and Corosync runs and counts as the
+    /// configuration asks for, on all members.
+    func isSettled() async -> Bool
     /// The corosync.conf that a configuration asks for.
     func corosyncConfiguration(of state: ClusterState) throws(APIError) -> String
     /// Orders a change; returns once it is committed and applied here.

@@ -15,6 +15,8 @@ public struct NodeAddition: Sendable {
     private let operation: UUID
     /// From activation until the new node holds the whole configuration.
     private static let patience = Duration.seconds(60)
+    /// From the change of the configuration until all members follow it. A member whose service does not answer is waited for 30 s.
+    private static let settling = Duration.seconds(45)
 
     /// - Parameters:
     ///   - own: What the asking member offers, to compare the newcomer with.
@@ -101,16 +103,18 @@ public struct NodeAddition: Sendable {
         try await waitUntilUp(id, session: offer.session, report)
     }
 
-    /// The number of nodes may change the quorum model and the votes, and with them corosync.conf. A Corosync that starts with an older
-    /// version than the others' ends itself, so the newcomer gets the file only when it has stopped changing.
+    /// The number of nodes may change the quorum model and the votes, and with them corosync.conf. A Corosync that starts with another
+    /// version than the others' ends itself, so the newcomer gets the file only when the others run with it.
     private func waitUntilSettled() async throws {
-        let end = ContinuousClock.now + .seconds(20)
-        var last = await engine.configuration()?.membershipVersion
-        var since = ContinuousClock.now
-        while ContinuousClock.now - since < .seconds(3), ContinuousClock.now < end {
-            try await Task.sleep(for: .milliseconds(200))
-            let version = await engine.configuration()?.membershipVersion
-            if version != last { (last, since) = (version, .now) }
+        let end = ContinuousClock.now + Self.settling
+        while await !engine.isSettled() {
+            guard ContinuousClock.now < end else {
+                throw APIError(
+                    .timeout,
+                    "Corosync on the members did not take over the new list of nodes within \(Self.settling.components.seconds) s. The logs "
+                        + "of their node services say why.")
+            }
+            try await Task.sleep(for: .milliseconds(300))
         }
     }
 

@@ -12,8 +12,8 @@ enum NodeMounts {
         hostname "$2"
         """
 
-    /// A node has its own `/etc/apus`, `/var/lib/apus`, `/run/apus`, its own folders of Corosync, and device nodes that an unprivileged QEMU may open, as udev
-    /// gives to members of a group on a real host. Where the host has no `/etc/apus`, an overlay makes room for it, so that
+    /// A node has its own `/etc/apus`, `/var/lib/apus`, `/run/apus`, its own folders of Corosync, its own `/dev/shm`, and device nodes that an unprivileged QEMU may
+    /// open, as udev gives to members of a group on a real host. Where the host has no `/etc/apus`, an overlay makes room for it, so that
     /// nothing stays on the host.
     static let node = """
         etc=$3 state=$4 run=$5 hosts=$6 corosync=$7
@@ -42,6 +42,9 @@ enum NodeMounts {
         }
         if [ ! -e /dev/net/tun ]; then echo "there is no /dev/net/tun; load the module tun" >&2; exit 1; fi
         device /dev/net/tun tun 200
+        # Corosyncs that are killed leave memory there, which is to end with the node.
+        mkdir -m 1777 "$root/shm"
+        mount --bind "$root/shm" /dev/shm
         if [ -e /dev/kvm ]; then device /dev/kvm kvm 232; fi
 
         mkdir "$root/run/apus" "$root/run/lock"

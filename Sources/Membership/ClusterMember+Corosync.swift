@@ -113,6 +113,19 @@ extension ClusterMember {
         return nil
     }
 
+    /// Whether Corosync has taken over what the configuration asks for, and no change is due that would ask for something else.
+    ///
+    /// One reload is for all members, and it comes when the file of each is there: what runs here runs everywhere.
+    func isSettled() async -> Bool {
+        guard standing.mayAct, VoteRules.change(due: configuration, present: votersPresent) == nil,
+            let wanted = CorosyncConfiguration(of: configuration)
+        else { return false }
+        do {
+            guard try await runningVersion() == wanted.version else { return false }
+            return try await miscount(wanted) == nil
+        } catch { return false }
+    }
+
     private func runningVersion() async throws(CorosyncError) -> UInt64 {
         try await map.integer("totem.config_version") ?? 0
     }

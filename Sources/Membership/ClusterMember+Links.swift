@@ -7,8 +7,7 @@ extension ClusterMember {
     /// knet takes about a second itself until it calls a link down.
     private static let linkInterval = Duration.seconds(1)
 
-    /// With one link there is nothing to tell that the ring does not. And reading knet's statistics is not harmless while rings change:
-    /// with four nodes of which two joined two again, Corosync 3.1.7 on all of them then took both processors for minutes, and no ring held.
+    /// With one link there is nothing to tell that the ring does not. And Corosync is left alone while rings change.
     private var areLinksOfInterest: Bool {
         standing.isRingDecided && configuration.nodes.values.contains { $0.addresses.rings.count > 1 }
     }
@@ -16,7 +15,11 @@ extension ClusterMember {
     func followLinks() async {
         while !Task.isCancelled {
             if areLinksOfInterest {
-                do throws(CorosyncError) { noted(try await map.links()) } catch {
+                do throws(CorosyncError) {
+                    // A node that is not in the ring is lost as a whole, or starting.
+                    let others = standing.ring.filter { $0 != settings.node }.map { CorosyncNodeID(rawValue: UInt32($0.rawValue)) }
+                    noted(try await control.links(to: others))
+                } catch {
                     // Corosync is gone or hangs, which is told elsewhere; nothing is known of its links.
                     noted([])
                 }
@@ -27,8 +30,7 @@ extension ClusterMember {
     }
 
     private func noted(_ links: [LinkStatus]) {
-        // A node that is not in the ring is lost as a whole, or starting.
-        let broken = links.filter { $0.isEnabled && !$0.isConnected }
+        let broken = links.filter { !$0.isConnected }
             .compactMap { link in NodeID(link.node).map { MembershipStanding.BrokenLink(node: $0, link: link.link) } }
             .filter { standing.ring.contains($0.node) }
         guard broken != standing.brokenLinks else { return }

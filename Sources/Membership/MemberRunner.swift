@@ -103,6 +103,8 @@ public actor MemberRunner: MemberEngine {
         member.map(\.now.state).flatMap { $0.identity == nil ? nil : $0 }
     }
 
+    public func isSettled() async -> Bool { await member?.isSettled() ?? false }
+
     public nonisolated func corosyncConfiguration(of state: ClusterState) throws(APIError) -> String {
         guard let configuration = CorosyncConfiguration(of: state) else { throw APIError(.failed, "The configuration names no cluster.") }
         do { return try configuration.text() } catch { throw APIError(.refused, "\(error)") }

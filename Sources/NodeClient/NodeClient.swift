@@ -10,7 +10,7 @@ import Validation
 ///
 /// Every call has a deadline, the one its endpoint names unless ``waiting(_:)`` says otherwise, and fails with an ``APIError`` that
 /// says who did not answer and where. Copies share their connections; the last one to go closes them.
-public struct NodeClient: NodeOperations {
+public struct NodeClient: NodeOperations, ValidationOperations {
     let link: NodeLink
     private var deadline: Duration?
 
@@ -200,6 +200,8 @@ public struct NodeClient: NodeOperations {
     public func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun {
         try await call(Endpoints.validationReport, id.uuidString)
     }
+    public func keptReports() async throws(APIError) -> [KeptReport] { try await call(Endpoints.keptReports) }
+    public func fetchReports(_ notice: ReportNotice) async throws(APIError) { _ = try await call(Endpoints.fetchReports, body: notice) }
     public func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await call(Endpoints.probe, body: request) }
     public func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
         try await call(Endpoints.probeFree, body: request)

@@ -176,9 +176,10 @@ final class NodeLink: Sendable {
             configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity + "/\(holder)-key.pem", format: .pem))
             return configuration
         } catch {
+            let why = FileManager.default.fileExists(atPath: identity) ? "\(error)" : "there is no such folder"
             throw APIError(
                 .failed,
-                "The certificates in \(identity) cannot be read: \(error). Expected are ca-cert.pem with node-cert.pem and node-key.pem, "
+                "The certificates in \(identity) cannot be read: \(why). Expected are ca-cert.pem with node-cert.pem and node-key.pem, "
                     + "or with admin-cert.pem and admin-key.pem.")
         }
     }

@@ -46,6 +46,7 @@ public struct NodeServer: Service {
     }
 
     let operations: any NodeOperations
+    let validation: any ValidationOperations
     let socketPath: String
     let cluster: ClusterListener?
     let version: String
@@ -55,17 +56,20 @@ public struct NodeServer: Service {
     let onListening: @Sendable (Listening) async -> Void
 
     /// - Parameters:
-    ///   - operations: Carries out what is asked.
+    ///   - operations: Carries out what is asked of the node.
+    ///   - validation: Carries out validations.
     ///   - socketPath: Of the Unix socket, at most 107 bytes (unix(7)). What a dead server left there is replaced.
     ///   - cluster: nil offers the socket only.
     ///   - version: Of Apus, for `/openapi.json`.
     ///   - refusal: Why the holder of a certificate of the cluster may call nothing all the same; asked at every request.
     public init(
-        operations: any NodeOperations, socketPath: String, cluster: ClusterListener?, version: String,
+        operations: any NodeOperations, validation: any ValidationOperations, socketPath: String, cluster: ClusterListener?,
+        version: String,
         limits: ServerLimits = ServerLimits(), logger: Logger, refusal: @escaping @Sendable (Holder) -> APIError? = { _ in nil },
         onListening: @escaping @Sendable (Listening) async -> Void = { _ in }
     ) {
         self.operations = operations
+        self.validation = validation
         self.socketPath = socketPath
         self.cluster = cluster
         self.version = version
@@ -128,7 +132,7 @@ public struct NodeServer: Service {
         let failure = Mutex<NodeServerError?>(nil)
         let application = Application(
             router: Routes(
-                operations: operations, version: version, limits: limits,
+                operations: operations, validation: validation, version: version, limits: limits,
                 callers: CallerRegister(identity: cluster?.identity, refusal: refusal)
             ).router(), server: server,
             configuration: ApplicationConfiguration(

@@ -39,11 +39,14 @@ extension Response {
     ///
     /// An empty line after every `heartbeat` tells the follower that the node is alive, and tells us whether the follower is. When it
     /// closes its connection, or the server stops, the stream of values is cancelled.
+    ///
+    /// The connection ends with the reply, because what watches for its end cannot give it back (Hummingbird, `RequestBody`). The reply
+    /// says so, or a client would use it for its next request and find it closed under its hands.
     static func lines<Value: Encodable & Sendable>(
         of values: AsyncThrowingStream<Value, any Error>, to request: Request, heartbeat: Duration
     ) -> Response {
         Response(
-            status: .ok, headers: [.contentType: "application/x-ndjson", .cacheControl: "no-store"],
+            status: .ok, headers: [.contentType: "application/x-ndjson", .cacheControl: "no-store", .connection: "close"],
             body: ResponseBody { writer in
                 try await request.body.consumeWithCancellationOnInboundClose { _ in
                     // A follower that does not read loses old news, never the newest, and costs no more memory than this.

@@ -9,13 +9,18 @@ import NIOCore
 /// Joins every line of ``Endpoints`` with the operation that answers it.
 struct Routes {
     let operations: any NodeOperations
+    let validation: any ValidationOperations
     let version: String
     let limits: ServerLimits
     let callers: CallerRegister
     private let deadlines = RequestDeadlines()
 
-    init(operations: any NodeOperations, version: String, limits: ServerLimits, callers: CallerRegister) {
+    init(
+        operations: any NodeOperations, validation: any ValidationOperations, version: String, limits: ServerLimits,
+        callers: CallerRegister
+    ) {
         self.operations = operations
+        self.validation = validation
         self.version = version
         self.limits = limits
         self.callers = callers

@@ -7,34 +7,31 @@ import MigrationRules
 import NodeClient
 import QEMU
 import ServiceLifecycle
+import ValidationReport
 
 /// Sole owner of this node's view of its machines and migrations. It joins the clients; what to do is decided by the rules.
 public actor NodeService {
     public nonisolated let configuration: NodeConfiguration
     nonisolated let logger: Logger
-    nonisolated let storage: StorageAccess
+    package nonisolated let storage: StorageAccess
     nonisolated let ownership: any OwnershipLog
-    nonisolated let peers: Peers
+    package nonisolated let peers: Peers
     nonisolated let hold: Hold
     let store: MachineStore
     let history: MigrationHistory
-    let host: HostCapabilities
+    package nonisolated let host: HostCapabilities
 
     var machines: [VMName: LocalEntry] = [:]
     var runners: [UUID: SourceRunner] = [:]
     var runnerTasks: [UUID: Task<Void, Never>] = [:]
     var queue: MigrationQueue
     var incoming: [UUID: IncomingMachine] = [:]
-    let validations = ValidationBook()
-    nonisolated let probeResources: ProbeResources
-    nonisolated let reservationTraces: ReservationTraces
-    nonisolated let probeGuests: ProbeGuests
     /// Migrations that were given up before anything of them was here; the last ones.
     var discardedEarly: [UUID] = []
     /// nil with a fixed list of nodes.
-    nonisolated let forming: FormingSeat?
+    package nonisolated let forming: FormingSeat?
     /// The cluster this node belongs to; nil while it is free, or its list of nodes is fixed.
-    var member: MemberRecord?
+    package var member: MemberRecord?
     /// Whether this node's partition has quorum, so that machines may be started, moved and changed here. See ``PartitionGuard``.
     var mayStart = false
     /// The open epoch that this node is part of; nil while there is none, or it is not decided.
@@ -82,13 +79,10 @@ public actor NodeService {
     public init(configuration: NodeConfiguration, forming: FormingSeat? = nil, logger: Logger) async throws {
         self.configuration = configuration
         self.logger = logger
-        probeResources = ProbeResources(logger: logger)
-        probeGuests = ProbeGuests(runtime: configuration.directories.runtime)
         store = try MachineStore(stateFolder: configuration.directories.state)
         history = MigrationHistory(stateFolder: configuration.directories.state)
         hold = Hold(runtimeFolder: configuration.directories.runtime)
         storage = StorageAccess(configuration: configuration.san, node: configuration.node, logger: logger)
-        reservationTraces = ReservationTraces(state: configuration.directories.state, storage: storage, logger: logger)
         if let forming {
             ownership = ReplicatedOwnership(node: configuration.node, engine: forming.engine, storage: storage, logger: logger)
         } else {
@@ -96,7 +90,6 @@ public actor NodeService {
         }
         peers = try Peers(configuration: configuration)
         queue = MigrationQueue(limit: configuration.outgoingMigrations)
-        await ProbeGuests.sweep(runtime: configuration.directories.runtime, logger: logger)
         host = try await HostCapabilities.find(configuration: configuration, logger: logger)
         self.forming = forming
         forming?.delegate.use(storage)
@@ -113,8 +106,6 @@ public actor NodeService {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.superviseForever() }
                 group.addTask { await self.storage.keepConnected() }
-                group.addTask { await self.reservationTraces.keepClean() }
-                group.addTask { await self.cleanUpAfterValidations() }
                 group.addTask { await self.keepMembership() }
                 group.addTask { await self.keepWithinQuorum() }
                 group.addTask { await self.keepReconciled() }
@@ -134,8 +125,6 @@ public actor NodeService {
     }
 
     private func shutDown() async {
-        await validations.stop()
-        await probeResources.close()
         await forming?.close()
         for task in runnerTasks.values { task.cancel() }
         for entry in machines.values { await entry.local?.detach() }

@@ -6,6 +6,7 @@ import Logging
 import NodeIdentity
 import NodeServer
 import NodeService
+import NodeValidation
 import ServiceLifecycle
 import UnixSignals
 
@@ -63,14 +64,16 @@ struct Apusd: AsyncParsableCommand {
         }
         logger[metadataKey: "node"] = "\(configuration.node)"
         let node = try await NodeService(configuration: configuration, forming: seat, logger: logger)
+        let validation = await ValidationService(of: node, logger: logger)
         let server = NodeServer(
-            operations: node, socketPath: configuration.directories.apiSocket,
+            operations: node, validation: validation, socketPath: configuration.directories.apiSocket,
             cluster: .init(address: configuration.ownAddress.cluster, port: configuration.apiPort, identity: identity),
             version: ApusVersion.current, logger: logger, refusal: { [seat] holder in seat?.refusal(of: holder) },
             onListening: { [logger] _ in logger.notice("ready", metadata: ["socket": "\(configuration.directories.apiSocket)"]) })
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: node), .init(service: server)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                services: [.init(service: node), .init(service: validation), .init(service: server)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
     }
 

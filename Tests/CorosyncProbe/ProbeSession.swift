@@ -54,8 +54,10 @@ actor ProbeSession {
             return ["values": .map(try await self.map.values(prefix: words[0], in: map).mapValues(\.description))]
         case "value": return ["value": .string(try await map.value(words[0]).map { "\($0)" } ?? "none")]
         case "links":
+            let others = try words.map { CorosyncNodeID(rawValue: try number([$0], 0)) }
             return [
-                "links": .strings(try await map.links().map { "\($0.node)/\($0.link) \($0.isConnected ? "up" : "down") mtu \($0.mtu)" })
+                "links": .strings(
+                    try await control.links(to: others).map { "\($0.node)/\($0.link) \($0.isConnected ? "up" : "down") mtu \($0.mtu)" })
             ]
         case "reload": try await control.reload()
         case "node": return ["node": .number(Int(try await control.localNode().rawValue))]

@@ -30,7 +30,7 @@ final class PlayedFounder: ClusterFounder {
         if let witnessFailure { throw witnessFailure }
         seen.withLock { $0.initialized += 1 }
     }
-    func clearWitness(of seed: ClusterSeed) async throws(APIError) { seen.withLock { $0.cleared += 1 } }
+    func clearWitness(_ witness: Witness, of cluster: UUID) async throws(APIError) { seen.withLock { $0.cleared += 1 } }
 }
 
 /// Three nodes with real servers and real files; Corosync and the engine are played.
@@ -50,7 +50,7 @@ struct CreationTests {
         limits.poll = .milliseconds(20)
         let desk = try #require(await nodes[0].desk)
         return try ClusterCreation(
-            request, node: nodes[0].name, desk: desk, identity: nodes[0].folder.identity, founder: founder, limits: limits
+            request, node: nodes[0].name, desk: desk, folder: nodes[0].folder, founder: founder, limits: limits
         ) { _ in }
     }
 

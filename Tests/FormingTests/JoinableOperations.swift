@@ -6,7 +6,7 @@ import Validation
 @testable import Forming
 
 /// The API of a node that only joins: everything else is noted and refused.
-struct JoinableOperations: NodeOperations {
+struct JoinableOperations: NodeOperations, ValidationOperations {
     let node: TestNode
 
     private func refuse<Value>(_ name: String = #function) async throws(APIError) -> Value {
@@ -79,6 +79,8 @@ struct JoinableOperations: NodeOperations {
     func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error> { try await refuse() }
     func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus { try await refuse() }
     func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun { try await refuse() }
+    func keptReports() async throws(APIError) -> [KeptReport] { try await refuse() }
+    func fetchReports(_ notice: ReportNotice) async throws(APIError) { let _: Void = try await refuse() }
     func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await refuse() }
     func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply {
         try await desk.check(secret: request.secret)

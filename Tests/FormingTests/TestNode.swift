@@ -28,6 +28,9 @@ actor TestNode: JoiningHost {
     var memberPhase = JoinState.Phase.open
     var disks: [SharedDiskStatus] = []
     var clockAhead: TimeInterval = 0
+    private var doubt = JoinDesk.doubt
+    /// Who says that it is a member when this node asks.
+    private var knownMembers: [NodeName] = []
 
     init(_ name: String, address: String = "127.0.0.1", in root: String) throws {
         self.name = try NodeName(name)
@@ -40,6 +43,12 @@ actor TestNode: JoiningHost {
     func set(startFailure: APIError?) { self.startFailure = startFailure }
     func set(memberPhase: JoinState.Phase) { self.memberPhase = memberPhase }
     func set(disks: [SharedDiskStatus]) { self.disks = disks }
+    func knows(members: [NodeName]) { knownMembers = members }
+    /// As a start of the node service that waits less.
+    func doubts(after doubt: Duration) throws {
+        self.doubt = doubt
+        try start()
+    }
     func listens(on port: Int) { self.port = port }
     func note(_ call: String) { asked.append(call) }
 
@@ -47,7 +56,7 @@ actor TestNode: JoiningHost {
     func start() throws {
         let free = try FreeNodeIdentity.loadOrCreate(in: state, node: name.rawValue, now: Date())
         self.free = free
-        desk = JoinDesk(node: name, folder: folder, machineGroup: nil, host: self, logger: Self.logger)
+        desk = JoinDesk(node: name, folder: folder, machineGroup: nil, host: self, logger: Self.logger, doubt: doubt)
         if try folder.member() == nil { try shown.showFree(free) } else { try shown.showMember(folder: folder.identity) }
     }
 
@@ -81,6 +90,10 @@ actor TestNode: JoiningHost {
         asked.append("becomeFree")
         guard let free else { return }
         do { try shown.showFree(free) } catch { throw APIError(.failed, "\(error)") }
+    }
+
+    func isMember(_ other: NodeAddress, of cluster: UUID, identity: String) async -> Bool {
+        knownMembers.contains(other.name) && FileManager.default.fileExists(atPath: identity + "/node-cert.pem")
     }
 
     static let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -121,7 +134,7 @@ enum TestNodes {
         guard let node = rest.first else { return try await body(all) }
         let (listening, report) = AsyncStream.makeStream(of: NodeServer.Listening.self)
         let server = NodeServer(
-            operations: JoinableOperations(node: node), socketPath: node.state + "/s",
+            operations: JoinableOperations(node: node), validation: JoinableOperations(node: node), socketPath: node.state + "/s",
             cluster: .init(address: node.address, port: 0, identity: node.shown), version: "test", logger: TestNode.logger,
             onListening: { report.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in

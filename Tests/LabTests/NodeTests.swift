@@ -46,10 +46,11 @@ struct NodeTests {
 
                 // State stays, what lay in /run is gone; the other node is not touched.
                 _ = try await node.exec([
-                    "sh", "-c", "echo kept >/var/lib/apus/file; echo lost >/run/apus/file; sleep 600 >/dev/null 2>&1 &",
+                    "sh", "-c", "echo kept >/var/lib/apus/file; echo lost | tee /run/apus/file >/dev/shm/ntp; sleep 600 >/dev/null 2>&1 &",
                 ])
                 try await node.powerOff()
                 #expect(!node.isRunning)
+                #expect(access("/dev/shm/ntp", F_OK) != 0)
                 #expect(node.member.processes.isEmpty)
                 #expect(try lab.node("n2").isRunning)
                 let serviceAnswers = try await lab.status().nodes.map(\.serviceAnswers)
@@ -61,6 +62,7 @@ struct NodeTests {
                 let kept = try await node.exec(["cat", "/var/lib/apus/file"])
                 #expect(kept.output == "kept\n", "\(kept)")
                 #expect(try await !node.exec(["cat", "/run/apus/file"]).isSuccess)
+                #expect(try await !node.exec(["cat", "/dev/shm/ntp"]).isSuccess)
                 let answers = try await eventually(within: 10) {
                     try await node.exec(["busybox", "ping", "-c", "1", "-W", "1", "10.71.0.2"]).isSuccess
                 }

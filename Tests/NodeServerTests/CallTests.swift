@@ -44,13 +44,15 @@ struct CallTests {
         #expect(try await client.startValidation(validate) == Samples.validation)
         #expect(try await client.cancelValidation(Samples.id) == Samples.validation)
         #expect(try await client.validationReport(Samples.id) == Samples.validationRun)
+        #expect(try await client.keptReports() == Samples.keptReports)
+        try await client.fetchReports(ReportNotice(node: Samples.n2))
         #expect(try await client.probe(Samples.probeRequest) == Samples.probeReply)
         #expect(try await client.probeFree(free) == Samples.probeReply)
         return [
             token, Samples.createCluster, AddNodeRequest(token: "apus1abc"), force, force, Samples.n2, destroy, leave, preparation,
             delivery,
             order, order, order, quorum, forced, witness, UInt64(6), Samples.note, validate, Samples.id, Samples.id,
-            Samples.probeRequest, free,
+            ReportNotice(node: Samples.n2), Samples.probeRequest, free,
         ]
     }
 

@@ -11,17 +11,17 @@ enum CommandRun {
 
     /// The `apus` that was built with these tests.
     static func apus(
-        _ arguments: [String], socket: String, input: String = "", interruptAfter mark: String? = nil
+        _ arguments: [String], socket: String, input: String = "", interruptAfter marks: String...
     ) async -> (status: Int32, output: String, errors: String) {
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let program = URL(fileURLWithPath: tests).deletingLastPathComponent().path + "/apus"
-        return await runApart(program, arguments, environment: ["APUS_SOCKET": socket], input: input, interruptAfter: mark)
+        return await runApart(program, arguments, environment: ["APUS_SOCKET": socket], input: input, interruptAfter: marks)
     }
 
-    /// Standard output and standard error apart. With a mark, the program gets Ctrl-C once that stands on its standard error.
+    /// Standard output and standard error apart. The program gets Ctrl-C each time when the next of the marks stands on its standard error.
     static func runApart(
         _ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = "",
-        interruptAfter mark: String? = nil
+        interruptAfter marks: [String] = []
     ) async -> (status: Int32, output: String, errors: String) {
         await withCheckedContinuation { continuation in
             // A thread of its own: waiting for a process on those that run tasks would stop the server that it talks to.
@@ -42,7 +42,7 @@ enum CommandRun {
                 try? stdin.fileHandleForWriting.close()
                 // What our programs write fits into a pipe, so one may be read after the other.
                 var complaint = Data()
-                if let mark {
+                for mark in marks {
                     while !String(decoding: complaint, as: UTF8.self).contains(mark) {
                         let more = errors.fileHandleForReading.availableData
                         if more.isEmpty { break }

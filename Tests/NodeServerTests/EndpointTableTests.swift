@@ -13,7 +13,8 @@ struct EndpointTableTests {
     @Test("Every endpoint has a route, and every route an endpoint")
     func routesMatchTable() {
         let routes = Routes(
-            operations: FakeNode(), version: "", limits: ServerLimits(), callers: CallerRegister(identity: nil, refusal: { _ in nil })
+            operations: FakeNode(), validation: FakeNode(), version: "", limits: ServerLimits(),
+            callers: CallerRegister(identity: nil, refusal: { _ in nil })
         ).registered
         #expect(Set(routes) == Set(Endpoints.all.map(\.description)))
         #expect(routes.count == Endpoints.all.count)

@@ -4,7 +4,7 @@ import Foundation
 import Validation
 
 /// Stands for the node service behind the API: answers with samples and remembers what it was asked.
-actor FakeNode: NodeOperations {
+actor FakeNode: NodeOperations, ValidationOperations {
     private(set) var asked: [String] = []
     private var bodies: [any Hashable & Sendable] = []
     /// What the next calls fail with.
@@ -17,6 +17,21 @@ actor FakeNode: NodeOperations {
 
     func received(_ expected: [any Hashable & Sendable]) -> Bool { bodies.map { AnyHashable($0) } == expected.map { AnyHashable($0) } }
     func fail(with error: APIError?) { failure = error }
+
+    /// What a validation does after it began.
+    enum HeldValidation { case endsWhenCancelled, goesOn }
+    private var offered = Samples.validationOffer
+    private var validation = Samples.validation
+    private var heldValidation: HeldValidation?
+    private var validationStreams: [AsyncThrowingStream<ValidationStatus, any Error>.Continuation] = []
+    func offer(_ offer: ValidationOffer) { offered = offer }
+    /// Every validation has ended at once, with this.
+    func validate(with status: ValidationStatus) { validation = status }
+    func holdValidations(_ how: HeldValidation) {
+        heldValidation = how
+        validation.phase = .testing
+        validation.verdict = nil
+    }
     func take(_ delay: Duration) { self.delay = delay }
 
     private func answer<Value: Sendable>(
@@ -114,19 +129,31 @@ actor FakeNode: NodeOperations {
         }
     }
 
-    func validationOffer() async throws(APIError) -> ValidationOffer { try await answer(Samples.validationOffer) }
+    func validationOffer() async throws(APIError) -> ValidationOffer { try await answer(offered) }
     func startValidation(_ request: StartValidationRequest) async throws(APIError) -> ValidationStatus {
-        try await answer(Samples.validation, request)
+        try await answer(validation, request)
     }
     func followValidation(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ValidationStatus, any Error> {
         _ = try await answer((), id)
-        return AsyncThrowingStream { stream in
-            stream.yield(Samples.validation)
-            stream.finish()
-        }
+        let (stream, continuation) = AsyncThrowingStream<ValidationStatus, any Error>.makeStream()
+        continuation.yield(validation)
+        if heldValidation == nil { continuation.finish() } else { validationStreams.append(continuation) }
+        return stream
     }
-    func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus { try await answer(Samples.validation, id) }
+    func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus {
+        if heldValidation == .endsWhenCancelled {
+            validation.phase = .ended
+            validation.verdict = .cancelled
+            for stream in validationStreams {
+                stream.yield(validation)
+                stream.finish()
+            }
+        }
+        return try await answer(validation, id)
+    }
     func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun { try await answer(Samples.validationRun, id) }
+    func keptReports() async throws(APIError) -> [KeptReport] { try await answer(Samples.keptReports) }
+    func fetchReports(_ notice: ReportNotice) async throws(APIError) { try await answer((), notice) }
     func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply { try await answer(Samples.probeReply, request) }
     func probeFree(_ request: FreeProbeRequest) async throws(APIError) -> ProbeReply { try await answer(Samples.probeReply, request) }
 

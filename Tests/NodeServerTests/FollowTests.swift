@@ -78,4 +78,32 @@ struct FollowTests {
         #expect(found == nil || found == [Samples.migration])
         #expect(ContinuousClock.now - start < .seconds(5))
     }
+
+    /// Whoever orders something right after the end of a stream must not do it on the connection that ends with the stream: what changes
+    /// something is not sent twice, so the order would fail ("I/O on closed channel").
+    @Test("The end of a stream ends its connection, and the reply says so before")
+    func connectionEnds() async throws {
+        try await RunningServer.with { server in
+            let connection = try RawHTTP.Connection(server.socketPath)
+            await connection.send("GET /v1/migrations/\(Samples.id)/events HTTP/1.1\r\nhost: x\r\n\r\n")
+            let head = await connection.readAll(until: "\r\n\r\n")
+            #expect(head.lowercased().contains("\r\nconnection: close\r\n"), "\(head)")
+            await server.node.finishStreams()
+            // Up to the server's end of the connection, which comes without ours.
+            #expect(await connection.readAll().hasSuffix("\r\n0\r\n\r\n"))
+        }
+    }
+
+    @Test("An order right after the end of a stream is carried out, also when the server is slow to close")
+    func orderAfterTheEnd() async throws {
+        try await RunningServer.with { server in
+            let client = NodeClient(socketPath: server.socketPath)
+            for _ in 0..<100 {
+                let stream = try await client.followMigration(Samples.id)
+                await server.node.finishStreams()
+                #expect(try await Self.collect(stream).last == Samples.endedMigration)
+                _ = try await client.startMachine(Samples.web)
+            }
+        }
+    }
 }

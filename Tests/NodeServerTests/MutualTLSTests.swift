@@ -164,7 +164,7 @@ struct MutualTLSTests {
             let folder = try RunningServer.makeFolder()
             defer { try? FileManager.default.removeItem(atPath: folder) }
             let second = NodeServer(
-                operations: FakeNode(), socketPath: folder + "/s",
+                operations: FakeNode(), validation: FakeNode(), socketPath: folder + "/s",
                 cluster: .init(address: "127.0.0.1", port: port, identity: certificates.n1), version: "", logger: RunningServer.logger)
             let error = await #expect(throws: NodeServerError.self) { try await second.run() }
             #expect(error?.description.contains("127.0.0.1:\(port)") == true, "\(String(describing: error))")

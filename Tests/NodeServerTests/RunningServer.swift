@@ -22,7 +22,7 @@ struct RunningServer: Sendable {
         let node = FakeNode()
         let (listening, report) = AsyncStream.makeStream(of: NodeServer.Listening.self)
         let server = NodeServer(
-            operations: node, socketPath: folder + "/apusd.sock",
+            operations: node, validation: node, socketPath: folder + "/apusd.sock",
             cluster: identity.map { .init(address: "127.0.0.1", port: 0, identity: $0) }, version: "0.0.0-test", limits: limits,
             logger: logger, onListening: { report.yield($0) })
         return try await withThrowingTaskGroup(of: Void.self) { group in

@@ -135,10 +135,15 @@ enum Samples {
         status.report = "/var/lib/apus/reports/validation-1.html"
         return status
     }()
+    static let keptReports: [KeptReport] = {
+        var older = validationRun
+        older.subject.cluster = prod
+        return [KeptReport(validationRun, byteCount: 4_711), KeptReport(older, byteCount: 1)]
+    }()
     static let probeRequest = ProbeRequest(run: id, probe: "inventory", question: .object(["shares": .list([])]))
     static let probeReply = ProbeReply(evidence: .object(["node": "n1"]))
     private static let validations: [any Described] = [
-        validationOffer, validation, validationRun, probeRequest, probeReply,
+        keptReports, keptReports[1], ReportNotice(node: n2), validationOffer, validation, validationRun, probeRequest, probeReply,
         StartValidationRequest(
             nodes: [n1], tokens: ["apus1abc"], tests: ["all"], skip: ["cluster"], disks: [disk], allEmptyDisks: true, shares: ["/mnt"]),
         FreeProbeRequest(secret: Data([7]), request: probeRequest),

@@ -38,7 +38,7 @@ struct SocketTests {
         let folder = try RunningServer.makeFolder()
         try await RunningServer.with(in: folder) { server in
             let second = NodeServer(
-                operations: FakeNode(), socketPath: server.socketPath, cluster: nil, version: "",
+                operations: FakeNode(), validation: FakeNode(), socketPath: server.socketPath, cluster: nil, version: "",
                 logger: RunningServer.logger)
             await #expect(throws: NodeServerError.alreadyRunning(socket: server.socketPath)) { try await second.run() }
             let nodes = try await NodeClient(socketPath: server.socketPath).nodes()

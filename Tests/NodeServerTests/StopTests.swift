@@ -31,7 +31,7 @@ struct StopTests {
             let (listening, report) = AsyncStream.makeStream(of: NodeServer.Listening.self)
             let node = FakeNode()
             let server = NodeServer(
-                operations: node, socketPath: folder + "/apusd.sock",
+                operations: node, validation: node, socketPath: folder + "/apusd.sock",
                 cluster: .init(address: "127.0.0.1", port: 0, identity: certificates.n1), version: "0.0.0-test",
                 logger: RunningServer.logger, onListening: { report.yield($0) })
             let group = ServiceGroup(

@@ -85,6 +85,10 @@ extension ValidationLab {
                 for result in healthy.results { #expect(result.verdict <= .pass, "\(result.id): \(result.findings)") }
                 #expect(try healthy.findings("cluster/nodes", .pass).map(\.subject) == [.node(n1), .node(n2)])
                 #expect(try healthy.findings("cluster/witness", .pass).map(\.subject.node).contains(n2))
+                #expect(healthy.subject.hasWitness)
+                // A run has ended when every member has its report.
+                let copy = try await stage.client(of: n2).validationReport(healthy.id)
+                #expect(copy == healthy)
 
                 try await stage.node(n2).powerOff()
                 let isSeen = try await eventually(within: 90) {
@@ -98,6 +102,13 @@ extension ValidationLab {
                 #expect(down.first?.cure?.contains("apus node evict n2 --force") == true, "\(down)")
                 #expect(try lonely.result("cluster/quorum").verdict == .warning)
                 #expect(try lonely.result("cluster/roles").verdict == .notApplicable)
+
+                try await stage.node(n2).powerOn()
+                try await stage.node(n2).waitForService(seconds: 90)
+                let hasFetched = try await eventually(within: 120) {
+                    (try? await stage.client(of: n2).keptReports())?.contains { $0.id == lonely.id } == true
+                }
+                #expect(hasFetched, "n2 does not fetch the report of the time when it was off")
             }
         }
     }

@@ -79,6 +79,7 @@ extension ValidationLab {
             try await replacing("/proc/cpuinfo", on: n2, by: "sed 's/ sse2 / /' /proc/cpuinfo") { stage in
                 let run = try await stage.validate("hypervisor/processor-baseline")
                 let warnings = try run.findings("hypervisor/processor-baseline", .warning)
+                #expect(warnings.map(\.subject) == [.node(n1, item: "features")])
                 #expect(warnings.map(\.reason) == ["n2 lacks processor features that n1 has: sse2."])
                 #expect(warnings.first?.cure?.contains("and not `host`") == true)
             }

@@ -119,6 +119,49 @@ struct HTMLReportTests {
         #expect(!SummaryText.text(of: run).isEmpty)
     }
 
+    @Test("Headings go down one level at a time, and every section is named by its own", arguments: [2, 8], [false, true])
+    func headings(nodes: Int, faulty: Bool) throws {
+        let page = ParsedDocument(HTMLReport.text(of: try SampleRun.make(nodes: nodes, faulty: faulty)))
+        let levels = page.elements.compactMap { $0.count == 2 && $0.hasPrefix("h") ? $0.last?.wholeNumberValue : nil }
+        #expect(levels.first == 1 && levels.count > 20)
+        for (before, after) in zip(levels, levels.dropFirst()) { #expect(after <= before + 1) }
+        let sections = page.elements.count { $0 == "section" }
+        #expect(page.attributes.count { $0.element == "section" && $0.name == "aria-labelledby" } == sections && sections > 5)
+        // What is drawn only is kept from readers of screens; the same stands in words beside it.
+        let drawings = page.elements.count { $0 == "svg" }
+        #expect(page.attributes.count { $0.element == "svg" && $0.name == "aria-hidden" && $0.value == "true" } == drawings)
+        #expect(drawings > 10)
+    }
+
+    @Test("What differs in the names only is told once in \"What to do\", and in full with the test")
+    func brief() throws {
+        let nodes = (1...11).map { NodeName(unchecked: "n\($0)") }
+        var run = try SampleRun.make(nodes: 2, faulty: false)
+        let findings = nodes.map {
+            ValidationFinding(.warning, .node($0), reason: "\($0) has no watchdog.", cure: "On \($0): modprobe softdog.")
+        }
+        run.results[0] = TestResult(SystemCatalogue.watchdog, TestOutcome(findings), milliseconds: 1)
+        let report = HTMLReport(run)
+        let brief = report.complaints(of: run.results[0], isBrief: true)
+        #expect(brief.count == 1 && brief[0].lines.count == 1 && brief[0].lines[0].alike.count == 10)
+        #expect(report.complaints(of: run.results[0]).count == 11)
+        let text = report.actions.text
+        #expect(text.contains("n1 has no watchdog. Likewise: ") && text.contains("n2, n3, n4, n5 and 6 more"))
+        #expect(!text.contains("n1</bdi>: n1 has"), "The node is named twice")
+        #expect(HTMLReport.replacing("n1", with: "X", in: "n1 n10 n1-a n1. (n1)") == "X n10 n1-a X. (X)")
+    }
+
+    @Test("The stylesheet knows the colours of the palette and no others, and each that it asks for is there")
+    func colors() throws {
+        let used = Set(Stylesheet.text.matches(of: /var\(--([a-z-]+)[,)]/).map { String($0.1) }).subtracting(["mark", "tint", "share"])
+        let known = Set(
+            Palette.light.declarations.split(separator: ";").compactMap { $0.dropFirst(2).split(separator: ":").first.map(String.init) })
+        #expect(used.isSubset(of: known), "\(used.subtracting(known))")
+        let values = Set((Palette.light.declarations + ";" + Palette.dark.declarations).matches(of: /#[0-9a-f]{6}/).map { String($0.0) })
+        let written = Set(Stylesheet.text.matches(of: /#[0-9a-fA-F]{3,8}\b/).map { String($0.0) })
+        #expect(written.isSubset(of: values), "\(written.subtracting(values))")
+    }
+
     @Test("Text is readable in front of what is behind it: at least 4.5 to 1, signs 3 to 1", arguments: ["light", "dark"])
     func contrast(scheme: String) {
         let palette = scheme == "light" ? Palette.light : Palette.dark

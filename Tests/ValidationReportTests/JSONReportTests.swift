@@ -106,12 +106,19 @@ struct JSONReportTests {
 
     @Test("JUnit counts what build servers count", arguments: [false, true])
     func junit(faulty: Bool) throws {
-        let run = try SampleRun.make(nodes: 3, faulty: faulty)
+        var run = try SampleRun.make(nodes: 3, faulty: faulty, selection: ["network", "storage"])
+        // Chosen, and beyond this version: one of a category that has others, and one that has none.
+        run.options.unavailable = [NetworkCatalogue.mtu.id, ClusterCatalogue.quorum.id]
+        run.results.removeAll { $0.id == NetworkCatalogue.mtu.id }
         let document = ParsedDocument(JUnitReport.text(of: run))
         #expect(document.problem == nil)
-        #expect(document.elements.count { $0 == "testcase" } == run.results.count)
+        #expect(document.elements.count { $0 == "testcase" } == run.results.count + 2)
         #expect(document.elements.count { $0 == "failure" } == run.count(.failure))
-        #expect(document.elements.count { $0 == "skipped" } == run.count(.notApplicable))
+        #expect(document.elements.count { $0 == "skipped" } == run.count(.notApplicable) + 2)
+        for (name, sum) in [("tests", run.results.count + 2), ("skipped", run.count(.notApplicable) + 2)] {
+            let counts = document.attributes.filter { $0.element == "testsuite" && $0.name == name }.compactMap { Int($0.value) }
+            #expect(counts.reduce(0, +) == sum, "\(name)")
+        }
         #expect(
             document.attributes.contains { $0.element == "testsuites" && $0.name == "failures" && $0.value == "\(run.count(.failure))" })
         let times = document.values(of: "time")

@@ -73,6 +73,30 @@ struct ReportFolderTests {
         #expect(throws: ReportFolderError.self) { try place.folder.save(SampleRun.make(nodes: 2, faulty: false)) }
     }
 
+    @Test("A recent report stands for a validation of the same nodes, and of no others; a part of one never does")
+    func recent() throws {
+        let place = Place()
+        let run = try SampleRun.make(nodes: 2, faulty: false)
+        let now = WallTime(milliseconds: run.began.rawValue + 1_000)
+        let found = { (nodes: [NodeName], age: Int64, isAsked: (ValidationTestID) -> Bool) in
+            try place.folder.recent(for: nodes, now: now, maximumAge: age, asking: isAsked)?.run.id
+        }
+        #expect(try found(run.subject.nodes, 1_000, { _ in true }) == nil)
+        var part = try SampleRun.make(nodes: 2, faulty: false, selection: ["network"])
+        part.id = UUID()
+        _ = try place.folder.save(part)
+        #expect(try found(run.subject.nodes, 1_000, { _ in true }) == nil)
+        // Whole, as far as these nodes could be asked.
+        #expect(try found(run.subject.nodes, 1_000, { $0.category == .network }) == part.id)
+        _ = try place.folder.save(run)
+        #expect(try found(run.subject.nodes.reversed(), 1_000, { _ in true }) == run.id)
+        #expect(try found(run.subject.nodes, 999, { _ in true }) == nil)
+        #expect(try found(run.subject.nodes + [NodeName(unchecked: "node9")], 1_000, { _ in true }) == nil)
+        #expect(try found(Array(run.subject.nodes.prefix(1)), 1_000, { _ in true }) == nil)
+        try "{".write(toFile: place.folder.path + "/validation-x.json", atomically: true, encoding: .utf8)
+        #expect(try found(run.subject.nodes, 1_000, { _ in true }) == run.id)
+    }
+
     @Test("A report speaks for exactly its nodes, for a while, and only when it is whole")
     func covers() throws {
         let place = Place()

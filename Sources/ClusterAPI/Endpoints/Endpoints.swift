@@ -137,6 +137,11 @@ public enum Endpoints {
         deadline: .seconds(10))
     public static let validationReport = Endpoint<NoContent, ValidationRun>(
         .get, "/v1/validations/{id}/report", "What a validation found", for: .operators, deadline: .seconds(10))
+    public static let keptReports = Endpoint<NoContent, [KeptReport]>(
+        .get, "/v1/validations", "The reports that this node keeps, the newest first", for: .operators, deadline: .seconds(15))
+    public static let fetchReports = Endpoint<ReportNotice, NoContent>(
+        .post, "/v1/peer/reports", "Fetch the reports that this node lacks from the member named", for: .peers, deadline: .seconds(30),
+        maxRequestBytes: 4 << 10)
     public static let probe = Endpoint<ProbeRequest, ProbeReply>(
         .post, "/v1/peer/probe", "Look at something or try it on this node, for a validation", for: .peers, deadline: .seconds(60))
     public static let probeFree = Endpoint<FreeProbeRequest, ProbeReply>(
@@ -172,7 +177,7 @@ public enum Endpoints {
         clusterStatus.description, setQuorum.description, setWitness.description, forceQuorum.description, events.description,
         followEvents.description, noteEvent.description,
         validationOffer.description, startValidation.description, followValidation.description, cancelValidation.description,
-        validationReport.description, probe.description, probeFree.description,
+        validationReport.description, keptReports.description, fetchReports.description, probe.description, probeFree.description,
         prepareJoin.description, deliverMembership.description, activateMembership.description, joinState.description,
         abortJoin.description,
     ]

@@ -75,6 +75,21 @@ extension ValidationRun: Described {
     public static var schema: Schema { .anyObject }
 }
 
+extension KeptReport: Described {
+    public static var schema: Schema {
+        .object([
+            .init("id", .uuid), .init("began", .integer(minimum: nil), "milliseconds since 1970"),
+            Schema.property("nodes", [NodeName].self),
+            Schema.property("cluster", ClusterName.self, optional: true, "absent when the nodes belonged to none yet"),
+            Schema.property("verdict", Verdict.self), .init("sentence", .text(), "the verdict in one line"),
+            .init("byteCount", .unsigned, "of its JSON"),
+        ])
+    }
+}
+extension ReportNotice: Described {
+    public static var schema: Schema { .object([Schema.property("node", NodeName.self, "it keeps a report that others may lack")]) }
+}
+
 extension ProbeRequest: Described {
     public static var schema: Schema {
         .object([.init("run", .uuid), .init("probe", .text()), .init("question", .anyObject, "as the probe defines it")])

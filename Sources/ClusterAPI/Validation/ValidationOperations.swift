@@ -15,6 +15,10 @@ public protocol ValidationOperations: Sendable {
     func cancelValidation(_ id: UUID) async throws(APIError) -> ValidationStatus
     /// What a validation found, once it ended; also of earlier ones that are kept.
     func validationReport(_ id: UUID) async throws(APIError) -> ValidationRun
+    /// The reports that this node keeps, the newest first; at a member those that concern its cluster.
+    func keptReports() async throws(APIError) -> [KeptReport]
+    /// Nodes among themselves: fetches from that member the reports that this node lacks, and answers when it has them.
+    func fetchReports(_ notice: ReportNotice) async throws(APIError)
     /// Nodes among themselves: looks at something or tries it, on this node.
     func probe(_ request: ProbeRequest) async throws(APIError) -> ProbeReply
     /// The same on a node that belongs to no cluster, for whoever knows its token. The token is not spent.

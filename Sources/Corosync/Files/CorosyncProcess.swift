@@ -64,6 +64,7 @@ public struct CorosyncProcess: Hashable, Sendable {
     public func start(within limit: Duration = .seconds(20)) async throws(CorosyncProcessError) -> State {
         let deadline = ContinuousClock.now.advanced(by: limit)
         if case .stopped = try state() {
+            removeSharedMemoryOfDead()
             let logged = Self.size(of: logFile)
             let words = manager == .systemd ? ["systemctl", "start", "corosync"] : [program]
             let (code, output) = try await Self.run(words, within: limit)
@@ -100,6 +101,23 @@ public struct CorosyncProcess: Hashable, Sendable {
     }
 
     // MARK: -
+
+    /// Removes what a Corosync that was killed left in `/dev/shm`: its connections and its flight recorder, 8 MiB and more (libqb names them
+    /// `qb-SERVER-CLIENT-...` and `qb-corosync-SERVER-blackbox-...`). One that ends by itself removes them; nobody else does.
+    ///
+    /// Only of the process that the pid file names, unless another Corosync has got its number. What cannot be removed costs memory, no more.
+    private func removeSharedMemoryOfDead() {
+        guard let text = try? String(contentsOfFile: pidFile, encoding: .utf8),
+            let dead = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), dead > 1,
+            // Of a process that has ended and is not waited for yet there is no program any more (proc(5)).
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(dead)/exe"))?.hasSuffix("/corosync") != true
+        else { return }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: Self.sharedMemory)) ?? []
+        for name in names where name.hasPrefix("qb-\(dead)-") || name.hasPrefix("qb-corosync-\(dead)-blackbox") {
+            try? FileManager.default.removeItem(atPath: "\(Self.sharedMemory)/\(name)")
+        }
+    }
+    private static let sharedMemory = "/dev/shm"
 
     /// Its sockets are there some time after its process.
     private func answers(until deadline: ContinuousClock.Instant, limit: Duration, after logged: Int) async throws(CorosyncProcessError) {

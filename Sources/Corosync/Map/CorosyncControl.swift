@@ -39,4 +39,24 @@ public final class CorosyncControl: Sendable {
             try check("corosync_cfg_kill_node", corosync_cfg_kill_node(handle, node.rawValue, reason))
         }
     }
+
+    /// How this node reaches others over its links: one question for each node.
+    ///
+    /// The statistics of cmap say the same under some forty keys for each link, each of which Corosync answers with a look at all of a link
+    /// under knet's lock; that many questions every second are a burden just when rings form.
+    ///
+    /// - Returns: By node and link; nothing about a node that Corosync does not know.
+    public func links(to nodes: [CorosyncNodeID], within limit: Duration = .seconds(5)) async throws(CorosyncError) -> [LinkStatus] {
+        try await connection.perform("corosync_cfg_node_status_get", within: limit) { handle throws(CorosyncError) in
+            var found: [LinkStatus] = []
+            for node in nodes {
+                var status = corosync_cfg_node_status_v1()
+                let code = corosync_cfg_node_status_get(handle, node.rawValue, CFG_NODE_STATUS_V1, &status)
+                if code == CS_ERR_NOT_EXIST { continue }
+                try check("corosync_cfg_node_status_get", code)
+                found += LinkStatus.links(of: node, status)
+            }
+            return found
+        }
+    }
 }

@@ -3,15 +3,15 @@ import Logging
 import QEMU
 
 /// What QEMU on this host can do, found once at start.
-struct HostCapabilities: Sendable {
-    var machineUser: MachineUser
+package struct HostCapabilities: Sendable {
+    package var machineUser: MachineUser
     private let facts: QEMUFacts
 
-    var acceleration: Acceleration { facts.acceleration }
-    var evidence: String { facts.evidence }
-    var qemuVersion: String { facts.version }
-    var machineTypes: [String] { facts.machineTypes }
-    var cpuModels: [String] { facts.cpuModels }
+    package var acceleration: Acceleration { facts.acceleration }
+    package var evidence: String { facts.evidence }
+    package var qemuVersion: String { facts.version }
+    package var machineTypes: [String] { facts.machineTypes }
+    package var cpuModels: [String] { facts.cpuModels }
 
     /// - Throws: When there is no machine user, or QEMU cannot be asked.
     static func find(configuration: NodeConfiguration, logger: Logger) async throws -> HostCapabilities {

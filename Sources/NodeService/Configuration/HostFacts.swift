@@ -1,7 +1,7 @@
 import Foundation
 
 /// What the kernel says about this host.
-enum HostFacts {
+package enum HostFacts {
     /// Total and available memory in MiB (proc(5): MemTotal, MemAvailable).
     static func memoryMiB() throws -> (total: Int, available: Int) {
         let text = try String(contentsOfFile: "/proc/meminfo", encoding: .utf8)
@@ -17,7 +17,7 @@ enum HostFacts {
     /// Bridges of this host: interfaces that have a `bridge` folder in sysfs (Documentation/ABI/testing/sysfs-class-net).
     ///
     /// In a network namespace sysfs must have been mounted inside it; otherwise it shows another namespace's interfaces.
-    static func bridges() -> [String] {
+    package static func bridges() -> [String] {
         let root = "/sys/class/net"
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         return names.filter { access("\(root)/\($0)/bridge", F_OK) == 0 }.sorted()
@@ -32,7 +32,7 @@ enum HostFacts {
 
     /// Post-copy needs userfaultfd(2) to catch faults of the kernel too, which an unprivileged QEMU may use only when this is set
     /// (Documentation/admin-guide/sysctl/vm.rst, `unprivileged_userfaultfd`).
-    static func acceptsPostCopy() -> Bool {
+    package static func acceptsPostCopy() -> Bool {
         let setting = try? String(contentsOfFile: "/proc/sys/vm/unprivileged_userfaultfd", encoding: .utf8)
         return setting?.trimmingCharacters(in: .whitespacesAndNewlines) == "1"
     }

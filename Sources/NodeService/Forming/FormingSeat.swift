@@ -19,10 +19,10 @@ public protocol ShownIdentity: Sendable {
 
 /// What a node service needs to be taken into a cluster, and to form one.
 public final class FormingSeat: Sendable {
-    let settings: NodeSettings
-    let folder: ClusterFolder
+    package let settings: NodeSettings
+    package let folder: ClusterFolder
     let shown: any ShownIdentity
-    let engine: MemberRunner
+    package let engine: MemberRunner
     let delegate: EngineDelegate
     /// Certificates that others of this cluster must not be let in with, by serial, and why. Read at every request.
     private let revoked = Mutex<[String: String]>([:])
@@ -61,13 +61,13 @@ public final class FormingSeat: Sendable {
         }
     }
 
-    var desk: JoinDesk {
+    package var desk: JoinDesk {
         get throws(APIError) {
             guard let opened = opened.withLock({ $0 }) else { throw APIError(.unreachable, "The node service is starting.") }
             return opened.desk
         }
     }
-    var free: FreeNodeIdentity {
+    package var free: FreeNodeIdentity {
         get throws(APIError) {
             guard let opened = opened.withLock({ $0 }) else { throw APIError(.unreachable, "The node service is starting.") }
             return opened.free

@@ -69,8 +69,8 @@ public struct NewCluster: ClusterFounder {
         try await preparation.initialize(seed.witness, cluster: seed.id, name: seed.name, number: seed.witnessID, force: force)
     }
 
-    public func clearWitness(of seed: ClusterSeed) async throws(APIError) {
-        guard seed.witness != .none else { return }
-        try await preparation.clear(seed.witness, cluster: seed.id)
+    public func clearWitness(_ witness: ClusterModel.Witness, of cluster: UUID) async throws(APIError) {
+        guard witness != .none else { return }
+        try await preparation.clear(witness, cluster: cluster)
     }
 }

@@ -2,6 +2,7 @@ import ClusterAPI
 import ClusterModel
 import Forming
 import Foundation
+import Logging
 import Membership
 import NodeIdentity
 
@@ -60,16 +61,39 @@ extension NodeService: FormingOperations {
         let desk = try forming.desk
         let (node, folder, founder) = (node, forming.folder, NewCluster(witness: storage))
         // Tokens that are mistyped are told at once; the rest as it happens.
-        _ = try ClusterCreation(request, node: node, desk: desk, identity: folder.identity, founder: founder) { _ in }
+        _ = try ClusterCreation(request, node: node, desk: desk, folder: folder, founder: founder) { _ in }
         let (engine, by) = (forming.engine, requester)
         let note = note(of: request.validation, before: "Cluster \(request.name) was formed")
         return try await begin(.createCluster, of: request.name.rawValue) { report in
             let sentence = try await ClusterCreation(
-                request, node: node, desk: desk, identity: folder.identity, founder: founder, report: report
+                request, node: node, desk: desk, folder: folder, founder: founder, report: report
             ).run()
             await Self.remember(note, engine, by, report)
             return sentence
         }
+    }
+
+    /// Goes on with a cluster in whose creation this node's service was ended. The engine waits until that is decided.
+    func resumeCreation() async {
+        guard let forming, member != nil, let founding = forming.folder.founding() else { return }
+        let logger = logger
+        logger.notice("the creation of a cluster is gone on with", metadata: ["cluster": "\(founding.cluster)"])
+        do {
+            let resumption = try CreationResumption(
+                founding, node: node, desk: try forming.desk, folder: forming.folder, founder: NewCluster(witness: storage))
+            _ = try await begin(.createCluster, of: founding.cluster.rawValue) { report in
+                do {
+                    let sentence = try await resumption.run(report)
+                    logger.notice(
+                        "the creation of a cluster has ended", metadata: ["cluster": "\(founding.cluster)", "how": "\(sentence)"])
+                    return sentence
+                } catch {
+                    logger.error(
+                        "the creation of a cluster was taken back", metadata: ["cluster": "\(founding.cluster)", "reason": "\(error)"])
+                    throw error
+                }
+            }
+        } catch { logger.error("the creation of a cluster cannot be gone on with", metadata: ["reason": "\(error)"]) }
     }
 
     public func followChange(_ id: UUID) async throws(APIError) -> AsyncThrowingStream<ClusterChange, any Error> {

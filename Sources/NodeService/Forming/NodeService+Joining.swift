@@ -4,6 +4,7 @@ import Forming
 import Foundation
 import Logging
 import Membership
+import NodeClient
 import NodeIdentity
 import Subprocess
 
@@ -52,12 +53,22 @@ extension NodeService: JoiningHost {
         member = nil
     }
 
+    public func isMember(_ other: NodeAddress, of cluster: UUID, identity: String) async -> Bool {
+        guard let client = try? NodeClient(address: other.cluster, port: configuration.apiPort, node: other.name, identity: identity)
+        else { return false }
+        let membership = try? await client.waiting(Peers.patience).membership()
+        await client.close()
+        return membership?.state == .member && membership?.clusterID == cluster
+    }
+
     /// Starts the engine of a member, again when that failed, and lets go of joins that nobody goes on with. Until cancelled.
     func keepMembership() async {
         guard let forming else { return }
+        await resumeCreation()
         var complaint: String?
         while !Task.isCancelled {
-            if let member, !engineRuns, !forming.folder.isStopped, forming.folder.eviction() == nil {
+            // While a cluster is being created it is the creation that starts the engine, or nobody does.
+            if let member, !engineRuns, !forming.folder.isStopped, forming.folder.eviction() == nil, forming.folder.founding() == nil {
                 do throws(APIError) {
                     try await forming.engine.start(member)
                     engineRuns = true
@@ -70,7 +81,7 @@ extension NodeService: JoiningHost {
                 }
             }
             if let member, engineRuns, !forming.folder.isStopped { await forming.engine.reviveCorosync(member) }
-            await (try? forming.desk)?.expire()
+            await (try? forming.desk)?.lookAfter()
             await lookAfterMembership()
             // Ends early when the service stops, which the loop's condition sees.
             try? await Task.sleep(for: .seconds(1))

@@ -179,5 +179,5 @@ extension NodeService {
     }
 
     /// Who asked, for the history.
-    var requester: String { "an administrator at \(node)" }
+    package nonisolated var requester: String { "an administrator at \(configuration.node)" }
 }

@@ -8,10 +8,10 @@ import QMP
 /// One machine whose QEMU is on this node: its process, its monitor, and what it is doing.
 ///
 /// It knows nothing of ownership: whoever holds it decides whether it may run.
-actor LocalMachine {
-    nonisolated let machine: VirtualMachine
-    nonisolated let process: MachineProcess
-    nonisolated let monitor: QMPClient
+package actor LocalMachine {
+    package nonisolated let machine: VirtualMachine
+    package nonisolated let process: MachineProcess
+    package nonisolated let monitor: QMPClient
     private let logger: Logger
     private(set) var state: VMRunState
     /// Why it is in that state, when there is something to say.
@@ -29,7 +29,7 @@ actor LocalMachine {
     }
 
     /// Connects to a QEMU that was started or found.
-    static func attach(
+    package static func attach(
         to process: MachineProcess, machine: VirtualMachine, state: VMRunState, logger: Logger
     ) async throws -> LocalMachine {
         let monitor = try await QMPClient.connect(to: process.folder.controlSocket, within: .seconds(5), logger: logger)
@@ -63,13 +63,13 @@ actor LocalMachine {
         }
     }
 
-    func set(_ state: VMRunState, note: String? = nil) {
+    package func set(_ state: VMRunState, note: String? = nil) {
         self.state = state
         self.note = note
     }
 
     /// Lets the guest run, and waits until it does.
-    func run() async throws {
+    package func run() async throws {
         try await monitor.execute(.cont)
         isHalted = false
         state = .running
@@ -83,7 +83,7 @@ actor LocalMachine {
     }
 
     /// What matters for ownership, asked from QEMU.
-    func condition() async throws -> QEMUCondition {
+    package func condition() async throws -> QEMUCondition {
         let status = try await monitor.execute(.queryStatus).status
         let migration = try await monitor.execute(.queryMigrate).status
         return QEMUCondition(status: status, migration: migration)
@@ -163,7 +163,7 @@ actor LocalMachine {
     }
 
     /// Whether QEMU ended, or the guest shut down, in time.
-    func waitForShutdown(within deadline: Duration) async -> Bool {
+    package func waitForShutdown(within deadline: Duration) async -> Bool {
         let end = ContinuousClock.now + deadline
         while ContinuousClock.now < end {
             if await process.hasEnded(within: .milliseconds(50)) { return true }
@@ -174,7 +174,7 @@ actor LocalMachine {
     }
 
     /// Ends QEMU without asking the guest, and waits until it is gone.
-    func end() async {
+    package func end() async {
         watcher?.cancel()
         // A QEMU that hangs does not answer; then it is killed.
         _ = try? await monitor.quit(within: .milliseconds(500))
@@ -186,7 +186,7 @@ actor LocalMachine {
         await monitor.close()
     }
 
-    func detach() async {
+    package func detach() async {
         watcher?.cancel()
         await monitor.close()
     }

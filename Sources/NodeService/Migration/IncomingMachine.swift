@@ -8,9 +8,9 @@ import QMP
 import SwitchoverFrames
 
 /// A machine on its way to this node: built, waiting for memory, and not running.
-actor IncomingMachine {
-    nonisolated let offer: IncomingOffer
-    nonisolated let local: LocalMachine
+package actor IncomingMachine {
+    package nonisolated let offer: IncomingOffer
+    package nonisolated let local: LocalMachine
     private let logger: Logger
     private var ready: IncomingReady?
     private var injectors: [String: FrameInjector] = [:]
@@ -22,14 +22,14 @@ actor IncomingMachine {
     private var drain: Task<Void, Never>?
     private(set) var failure: String?
 
-    init(offer: IncomingOffer, local: LocalMachine, logger: Logger) {
+    package init(offer: IncomingOffer, local: LocalMachine, logger: Logger) {
         self.offer = offer
         self.local = local
         self.logger = logger
     }
 
     /// Opens the port that the source sends to.
-    func listen(on address: String, identityFolder: String) async throws -> IncomingReady {
+    package func listen(on address: String, identityFolder: String) async throws -> IncomingReady {
         if let ready { return ready }
         let monitor = local.monitor
         try await MigrationSetup.addCredentials(endpoint: .server, identityFolder: identityFolder, to: monitor)
@@ -59,14 +59,14 @@ actor IncomingMachine {
     ///
     /// Nothing may be asked in band here: the main loop of a QEMU that lacks memory may itself wait for a page. It accepts and shakes hands in
     /// the thread of its monitor, but it would never tell which port it was given; so the port is chosen here.
-    func listenAgain(on address: String) async throws -> IncomingReady {
+    package func listenAgain(on address: String) async throws -> IncomingReady {
         let ready = IncomingReady(address: address, port: try await LinkTest.freePort(on: address))
         try await local.monitor.execute(.migrateRecover(at: "tcp:\(ready.hostAndPort)"), within: .seconds(2))
         return ready
     }
 
     /// - Throws: When QEMU does not answer. That says nothing of the machine: it may wait for memory that its source still has.
-    var state: IncomingState {
+    package var state: IncomingState {
         get async throws {
             if local.process.hasEnded {
                 return IncomingState(phase: .failed, note: "QEMU ended: \(local.process.lastWords())")
@@ -93,7 +93,7 @@ actor IncomingMachine {
     /// Its adapters are plugged in only now. What is handed to them before the machine runs stays in order before what the network brings. After a long
     /// pause there are more than a guest takes at once; the rest follows a few at a time.
     /// - Returns: From the order to QEMU's RESUME.
-    func run(frames: [CapturedFrame]) async throws -> Duration {
+    package func run(frames: [CapturedFrame]) async throws -> Duration {
         let began = ContinuousClock.now
         let isFirst = resumption == nil
         // The source's order and the record on the disk may say so at the same time: it is run once.
@@ -111,7 +111,7 @@ actor IncomingMachine {
     }
 
     /// Hands the guest frames that came after it was resumed, behind those that still wait.
-    func deliver(_ frames: [CapturedFrame]) {
+    package func deliver(_ frames: [CapturedFrame]) {
         if backlog.isEmpty { inject(frames) } else { enqueue(frames[...]) }
     }
 
@@ -196,18 +196,18 @@ actor IncomingMachine {
     }
 
     /// From resumption to the guest's first own frame.
-    var firstFrameMilliseconds: Double? {
+    package var firstFrameMilliseconds: Double? {
         guard let resumedAt else { return nil }
         return injectors.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
     }
 
     /// Whether the last late frame has certainly come.
-    var isQuiet: Bool {
+    package var isQuiet: Bool {
         guard let resumedAt, backlog.isEmpty else { return false }
         return Int64(Date().timeIntervalSince1970 * 1e6) - resumedAt > 3_000_000
     }
 
-    func close() {
+    package func close() {
         announcement?.cancel()
         drain?.cancel()
         for injector in injectors.values { injector.stop() }

@@ -4,13 +4,13 @@ import NIOCore
 import NIOPosix
 
 /// Measures the migration network by using it: the receiver opens a port that swallows what comes, the sender fills it for a moment.
-enum LinkTest {
+package enum LinkTest {
     /// Long enough for TCP to open its window, short enough to wait for.
     static let duration = Duration.milliseconds(300)
     static let receiverLifetime = TimeAmount.seconds(2)
 
     /// Opens the receiving side; it closes by itself after ``receiverLifetime``.
-    static func receive(on address: String) async throws -> LinkTestReady {
+    package static func receive(on address: String) async throws -> LinkTestReady {
         let group = NIOSingletons.posixEventLoopGroup
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1)
@@ -27,7 +27,7 @@ enum LinkTest {
     }
 
     /// A TCP port that nobody listens on now. Somebody else may take it before it is used; whoever asked then tries again.
-    static func freePort(on address: String) async throws -> Int {
+    package static func freePort(on address: String) async throws -> Int {
         let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup).bind(host: address, port: 0).get()
         let port = channel.localAddress?.port
         try await channel.close()
@@ -36,7 +36,7 @@ enum LinkTest {
     }
 
     /// Only finds out whether the receiver can be reached.
-    static func connect(to ready: LinkTestReady) async throws {
+    package static func connect(to ready: LinkTestReady) async throws {
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
             .connectTimeout(.seconds(2))
             .connect(host: ready.address, port: ready.port).get()
@@ -45,7 +45,7 @@ enum LinkTest {
 
     /// - Parameter duration: Less than ``receiverLifetime``.
     /// - Returns: Bytes a second that the receiver acknowledged.
-    static func send(to ready: LinkTestReady, for duration: Duration = duration) async throws -> UInt64 {
+    package static func send(to ready: LinkTestReady, for duration: Duration = duration) async throws -> UInt64 {
         let sender = Sender()
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
             .connectTimeout(.seconds(1))

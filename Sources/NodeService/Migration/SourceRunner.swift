@@ -7,7 +7,7 @@ import QEMU
 import QMP
 
 /// Carries out one migration on its source: facts go into ``SourceMigration``, its effects become calls.
-actor SourceRunner {
+package actor SourceRunner {
     nonisolated let id: UUID
     nonisolated let order: MigrationOrder
     nonisolated let local: LocalMachine
@@ -31,10 +31,10 @@ actor SourceRunner {
     private var isRecovering = false
     /// QEMU was told to send the state of the devices; it may not have heard.
     private var isToldToSwitchOver = false
-    private(set) var record: MigrationRecord?
+    package private(set) var record: MigrationRecord?
     private var followers: [UUID: AsyncThrowingStream<MigrationStatus, any Error>.Continuation] = [:]
 
-    init(id: UUID, order: MigrationOrder, epoch: UInt64, local: LocalMachine, tools: SourceTools) {
+    package init(id: UUID, order: MigrationOrder, epoch: UInt64, local: LocalMachine, tools: SourceTools) {
         self.id = id
         self.order = order
         self.local = local
@@ -44,7 +44,7 @@ actor SourceRunner {
         (facts, report) = AsyncStream.makeStream(of: SourceFact.self)
     }
 
-    nonisolated func tell(_ fact: SourceFact) { report.yield(fact) }
+    package nonisolated func tell(_ fact: SourceFact) { report.yield(fact) }
 
     var canBeCancelled: Bool { rules.canBeCancelled }
 
@@ -88,7 +88,7 @@ actor SourceRunner {
     // MARK: The loop
 
     /// Returns when the migration has ended and its record is made.
-    func run() async -> SourceEnding {
+    package func run() async -> SourceEnding {
         wasRunning = await local.state == .running
         let events = await local.monitor.events()
         let ending = await withTaskGroup(of: SourceEnding?.self, returning: SourceEnding.self) { group in
@@ -394,7 +394,7 @@ actor SourceRunner {
     }
 
     /// After a machine has moved, frames keep arriving at its old port until the switches have learned the new one.
-    func forwardLateFrames() async {
+    package func forwardLateFrames() async {
         await frames?.close(after: record?.outcome == .completed ? FrameForwarder.afterglow : .zero)
     }
 
@@ -417,7 +417,7 @@ actor SourceRunner {
 }
 
 /// What a source needs of its node.
-struct SourceTools: Sendable {
+package struct SourceTools: Sendable {
     /// How long the order to resume is repeated before the operator is told that the destination does not answer.
     static let resumePatience = Duration.seconds(60)
     var node: NodeName
@@ -432,6 +432,23 @@ struct SourceTools: Sendable {
     var acceleration: Acceleration
     var qemuVersion: String
     var logger: Logger
+
+    package init(
+        node: NodeName, peer: any PeerOperations, hastyPeer: any PeerOperations, ownership: any OwnershipLog,
+        mayRun: @escaping @Sendable () async -> Bool, hold: Hold, identityFolder: String, acceleration: Acceleration, qemuVersion: String,
+        logger: Logger
+    ) {
+        self.node = node
+        self.peer = peer
+        self.hastyPeer = hastyPeer
+        self.ownership = ownership
+        self.mayRun = mayRun
+        self.hold = hold
+        self.identityFolder = identityFolder
+        self.acceleration = acceleration
+        self.qemuVersion = qemuVersion
+        self.logger = logger
+    }
 }
 
 /// How an ending reads to the operator.
@@ -441,7 +458,7 @@ struct EndingReport {
     var isRunning: Bool
     var message: String
 
-    init(ending: SourceEnding, order: MigrationOrder, source: NodeName, blackout: Duration?) {
+    package init(ending: SourceEnding, order: MigrationOrder, source: NodeName, blackout: Duration?) {
         switch ending {
         case .moved:
             outcome = .completed

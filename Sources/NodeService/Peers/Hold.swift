@@ -4,11 +4,11 @@ import Foundation
 ///
 /// For drills and tests: `touch /run/apus/hold/pre-switchover` holds the next migration of this node in that phase until the file is
 /// gone, at most ``limit``. Nothing is held unless an administrator makes the file.
-struct Hold: Sendable {
+package struct Hold: Sendable {
     static let limit = Duration.seconds(60)
     let folder: String
 
-    init(runtimeFolder: String) { folder = runtimeFolder + "/hold" }
+    package init(runtimeFolder: String) { folder = runtimeFolder + "/hold" }
 
     func wait(at phase: String) async {
         let file = folder + "/" + phase

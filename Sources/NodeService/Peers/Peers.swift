@@ -6,7 +6,7 @@ import Synchronization
 /// The nodes of the cluster as they are now known, and one client to each other node, with its connection kept.
 ///
 /// The list changes while the service runs: nodes are added and evicted, and a free node that joins has none before.
-final class Peers: Sendable {
+package final class Peers: Sendable {
     private struct Directory: Sendable {
         var cluster: String
         var nodes: [NodeAddress]
@@ -62,21 +62,23 @@ final class Peers: Sendable {
     }
 
     /// The name of the cluster; empty when this node belongs to none.
-    var cluster: String { directory.withLock { $0.cluster } }
+    package var cluster: String { directory.withLock { $0.cluster } }
     /// Every node, this one included.
-    var nodes: [NodeAddress] { directory.withLock { $0.nodes } }
+    package var nodes: [NodeAddress] { directory.withLock { $0.nodes } }
     /// The only node that writes volume metadata.
-    var coordinator: NodeName { directory.withLock { $0.coordinator } }
-    var isCoordinator: Bool { coordinator == node }
-    func address(of node: NodeName) -> NodeAddress? { nodes.first { $0.name == node } }
+    package var coordinator: NodeName { directory.withLock { $0.coordinator } }
+    package var isCoordinator: Bool { coordinator == node }
+    package func address(of node: NodeName) -> NodeAddress? { nodes.first { $0.name == node } }
 
-    func client(of node: NodeName) -> (any NodeOperations)? { nodeClient(of: node) }
+    package func client(of node: NodeName) -> (any NodeOperations)? { nodeClient(of: node) }
     /// The same, with a deadline for every call.
-    func client(of node: NodeName, waiting deadline: Duration) -> (any NodeOperations)? { nodeClient(of: node)?.waiting(deadline) }
+    package func client(of node: NodeName, waiting deadline: Duration) -> (any NodeOperations & ValidationOperations)? {
+        nodeClient(of: node)?.waiting(deadline)
+    }
     private func nodeClient(of node: NodeName) -> NodeClient? { directory.withLock { $0.clients[node]?.client } }
 
     /// Asks every other node at the same time; one that does not answer costs ``patience`` at most.
-    func askAll<Reply: Sendable>(
+    package func askAll<Reply: Sendable>(
         _ question: @escaping @Sendable (NodeClient) async throws(APIError) -> Reply
     ) async -> [NodeName: Result<Reply, APIError>] {
         let clients = directory.withLock { $0.clients.mapValues(\.client) }

@@ -4,7 +4,7 @@ import ClusterModel
 ///
 /// A node with a fixed list of nodes has the records on the shared disks alone (``DiskOwnership``); a member of a cluster has the
 /// replicated configuration before them (``ReplicatedOwnership``). Docs/decisions/0002.
-protocol OwnershipLog: Sendable {
+package protocol OwnershipLog: Sendable {
     /// Who may run it. A node that runs a machine has read its own name here.
     func read(_ machine: VirtualMachine) async throws -> OwnershipRecord
     /// The same, for a destination that its source ordered to run a machine under this epoch.
@@ -29,7 +29,7 @@ protocol OwnershipLog: Sendable {
 }
 
 /// What is certain about a change of ownership.
-enum OwnershipWrite: Hashable, Sendable {
+package enum OwnershipWrite: Hashable, Sendable {
     case written
     /// The owner is who it was.
     case notWritten(String)

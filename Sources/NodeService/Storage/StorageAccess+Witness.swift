@@ -9,7 +9,7 @@ import SharedDisks
 
 /// Witness disks are made and cleared by the node that forms or ends the cluster, before and after anybody arbitrates on them.
 extension StorageAccess: WitnessPreparation {
-    func initialize(
+    package func initialize(
         _ witness: ClusterModel.Witness, cluster: UUID, name: ClusterName, number: UInt64, force: Bool
     ) async throws(APIError) {
         switch witness {
@@ -22,7 +22,7 @@ extension StorageAccess: WitnessPreparation {
         }
     }
 
-    func clear(_ witness: ClusterModel.Witness, cluster: UUID) async throws(APIError) {
+    package func clear(_ witness: ClusterModel.Witness, cluster: UUID) async throws(APIError) {
         switch witness {
         case .none: return
         case .disk(let id): try await clear(id, cluster: cluster)

@@ -9,7 +9,7 @@ import SharedDisks
 import VMDefinitions
 
 /// This node's way to the shared disks: one session, opened again by decision and never by itself.
-actor StorageAccess {
+package actor StorageAccess {
     private let configuration: SANConfiguration?
     private let node: NodeName
     private let logger: Logger
@@ -91,13 +91,13 @@ actor StorageAccess {
     }
 
     /// The target with this node's credentials.
-    func sanTarget() throws -> ISCSITarget {
+    package func sanTarget() throws -> ISCSITarget {
         guard let configuration else {
             throw APIError(.refused, "\(node) is not configured with a SAN; add san: to its node.yaml.", node: node)
         }
         return try target(configuration)
     }
-    var name: NodeName { node }
+    package var name: NodeName { node }
 
     private func survey(_ session: ISCSISession) async throws -> Link {
         let inventory = try await SharedDiskInventory.take(of: session)
@@ -116,7 +116,7 @@ actor StorageAccess {
         return new
     }
 
-    func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
+    package func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
         if let volume = try await connected().volumes[disk] { return volume }
         if let volume = try await surveyAgain().volumes[disk] { return volume }
         throw APIError(.notFound, "\(node) sees no Cluster Shared Volume on disk \(disk). See: apus disk list", node: node)
@@ -124,13 +124,13 @@ actor StorageAccess {
 
     // MARK: Disks
 
-    func inventory() async throws -> [SharedDiskStatus] { try await surveyAgain().inventory.statuses }
+    package func inventory() async throws -> [SharedDiskStatus] { try await surveyAgain().inventory.statuses }
 
     /// Disks that were found when the session was opened; none while there is no session.
     ///
     /// Whoever asks has other questions too: a SAN that does not answer must not keep a node from answering. A session that was just lost
     /// is waited for, because it is usually back at once.
-    func visibleDisks() async -> [DiskID] {
+    package func visibleDisks() async -> [DiskID] {
         let end = ContinuousClock.now + .seconds(1)
         while ContinuousClock.now < end, !Task.isCancelled {
             if let link, link.session.loss == nil { return link.inventory.items.map(\.disk.id) }
@@ -155,10 +155,10 @@ actor StorageAccess {
     }
 
     /// The session to the SAN as SCSI sees it.
-    func transport() async throws -> any SCSITransport { try await connected().session }
+    package func transport() async throws -> any SCSITransport { try await connected().session }
 
     /// The disk itself, for whoever makes it a witness.
-    func disk(_ id: DiskID) async throws -> SharedDisk {
+    package func disk(_ id: DiskID) async throws -> SharedDisk {
         guard let disk = try await surveyAgain().inventory.disk(id) else {
             throw APIError(.notFound, "\(node) sees no shared disk \(id). See: apus disk list", node: node)
         }
@@ -166,7 +166,7 @@ actor StorageAccess {
     }
 
     /// As ``disk(_:)``, without looking again at every disk when this one was found before.
-    func knownDisk(_ id: DiskID) async throws -> SharedDisk {
+    package func knownDisk(_ id: DiskID) async throws -> SharedDisk {
         if let disk = try await connected().inventory.disk(id) { return disk }
         return try await disk(id)
     }
@@ -256,7 +256,7 @@ actor StorageAccess {
     // MARK: Ownership
 
     /// Reads from the disk who may run a machine.
-    func readOwnership(_ slot: OwnershipSlot, of vm: UUID) async throws -> OwnershipRecord {
+    package func readOwnership(_ slot: OwnershipSlot, of vm: UUID) async throws -> OwnershipRecord {
         do {
             return try await check(volume(slot.disk).readOwnership(slot), of: vm, slot)
         } catch VolumeError.disk(let error) where link?.session.loss != nil {

@@ -24,7 +24,7 @@ public enum ClusterCatalogue {
         .cluster, "volumes", "Volumes",
         proves: "Partition table, extents and configuration of each volume agree, on the disk and in the log.",
         scope: .eachNode, needs: [.runningCluster],
-        cure: "Do not write to the volume; repair it from the copy that the finding says is right.", deadline: .seconds(20))
+        cure: "Do not write to the volume; repair it from the copy that the finding says is right.")
     public static let configuration = test(
         "configuration", "Replicated configuration", proves: "All nodes and the witness hold the same configuration.",
         cure: "Restart the node service of the node that differs; it copies the configuration anew.")

@@ -7,7 +7,7 @@ public enum HypervisorCatalogue {
     public static let acceleration = ValidationTest(
         .hypervisor, "acceleration", "A guest starts", proves: "A guest really runs on each node with the acceleration it will use.",
         scope: .eachNode, disturbance: .guest,
-        cure: "Enable virtualization in the firmware and load kvm_intel or kvm_amd.", deadline: .seconds(15))
+        cure: "Enable virtualization in the firmware and load kvm_intel or kvm_amd.")
     public static let emulation = ValidationTest(
         .hypervisor, "emulation", "Nested or emulated", proves: "The node is real hardware, so that guests run at full speed.",
         scope: .whole, evidence: .facts,
@@ -33,10 +33,10 @@ public enum HypervisorCatalogue {
         .hypervisor, "live-migration", "Live migration", proves: "A guest moves live between every two nodes, both ways.",
         scope: .eachPair, needs: [.twoNodes], disturbance: .guest,
         cure: "Look at the step that failed; versions, processor model and migration network must fit on both nodes.",
-        deadline: .seconds(45))
+        deadline: .seconds(180))
     public static let quickMigration = ValidationTest(
         .hypervisor, "quick-migration", "Quick migration", proves: "A guest moves by quick migration between every two nodes, both ways.",
         scope: .eachPair, needs: [.twoNodes], disturbance: .guest,
         cure: "Look at the step that failed; versions, processor model and migration network must fit on both nodes.",
-        deadline: .seconds(45))
+        deadline: .seconds(180))
 }

@@ -60,8 +60,7 @@ public enum NetworkCatalogue {
     public static let throughput = ValidationTest(
         .network, "throughput", "Throughput", proves: "The migration network carries what its link speed promises.",
         scope: .eachPair, needs: [.twoNodes], disturbance: .networkLoad,
-        cure: "Compare the link speed on both ends, and look for other traffic, bonding that does not balance, or a busy processor.",
-        deadline: .seconds(20))
+        cure: "Compare the link speed on both ends, and look for other traffic, bonding that does not balance, or a busy processor.")
     public static let clockOffset = ValidationTest(
         .network, "clock-offset", "Clock offset", proves: "The clocks of the nodes agree.",
         scope: .eachPair, needs: [.twoNodes],

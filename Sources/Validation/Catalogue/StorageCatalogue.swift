@@ -35,11 +35,11 @@ public enum StorageCatalogue {
     public static let latency = ValidationTest(
         .storage, "latency", "Latency of the disks", proves: "Each node reads and writes each disk in time.",
         scope: .eachDisk, needs: [.testableDisk], disturbance: .scratch,
-        cure: "Compare the nodes: one that is slow has a path problem; when all are slow it is the array.", deadline: .seconds(15))
+        cure: "Compare the nodes: one that is slow has a path problem; when all are slow it is the array.")
     public static let throughput = ValidationTest(
         .storage, "throughput", "Throughput of the disks", proves: "How fast each node reads the disk is known.",
         scope: .eachDisk, needs: [.testableDisk], disturbance: .diskLoad,
-        cure: "Compare link speed, paths and queue depth of the node that is slower.", deadline: .seconds(20))
+        cure: "Compare link speed, paths and queue depth of the node that is slower.")
 
     // Persistent reservations, one primitive after the other (SPC-4 5.13, 6.15, 6.16).
     public static let register = reservation(
@@ -58,46 +58,45 @@ public enum StorageCatalogue {
     public static let persistence = ValidationTest(
         .storage, "persistence", "Reservations: what survives", proves: "What becomes of keys and reservation at a new login is known.",
         scope: .eachDisk, needs: [.testableDisk], disturbance: .sessionLoss,
-        cure: "Enable persistence through power loss (APTPL) on the array where it has that.", deadline: .seconds(20))
+        cure: "Enable persistence through power loss (APTPL) on the array where it has that.")
 
     public static let arbitration = ValidationTest(
         .storage, "arbitration", "Arbitration", proves: "Each node in turn can win the disk.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-        cure: "The node that cannot win has no write access to the LUN; compare the access lists on the array.", deadline: .seconds(30))
+        cure: "The node that cannot win has no write access to the LUN; compare the access lists on the array.")
     public static let defence = ValidationTest(
         .storage, "defence", "Defence", proves: "The owner keeps the disk while others try to take it.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-        cure: "The array is too slow for the defender, or loses reservations; ask its maker about SCSI-3 reservations.",
-        deadline: .seconds(30))
+        cure: "The array is too slow for the defender, or loses reservations; ask its maker about SCSI-3 reservations.")
     public static let contest = ValidationTest(
         .storage, "contest", "Several challengers", proves: "Of several nodes that try at once exactly one wins.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-        cure: "The array grants one reservation to two nodes: do not use it for a cluster.", deadline: .seconds(30))
+        cure: "The array grants one reservation to two nodes: do not use it for a cluster.")
     public static let failover = ValidationTest(
         .storage, "failover", "Failover of a disk", proves: "When the owner is gone another node has the disk in time.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .sessionLoss,
-        cure: "Shorten the array's timeouts for lost sessions, and check the paths of the node that took too long.", deadline: .seconds(30))
+        cure: "Shorten the array's timeouts for lost sessions, and check the paths of the node that took too long.")
     public static let simultaneousFailover = ValidationTest(
         .storage, "simultaneous-failover", "Failover of all disks at once",
         proves: "All disks of a lost node are taken over together in time.",
         scope: .whole, needs: [.twoNodes, .twoTestableDisks], disturbance: .sessionLoss,
-        cure: "The array serialises reservations; use fewer and larger LUNs, or ask its maker.", deadline: .seconds(60))
+        cure: "The array serialises reservations; use fewer and larger LUNs, or ask its maker.", deadline: .seconds(180))
     public static let coherence = ValidationTest(
         .storage, "coherence", "No stale cache", proves: "What one node wrote every other reads at once.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-        cure: "Switch off caching between nodes and array that the nodes do not share.", deadline: .seconds(15))
+        cure: "Switch off caching between nodes and array that the nodes do not share.")
     public static let fencedWrites = ValidationTest(
         .storage, "fenced-writes", "Writes under way when a node is fenced", proves: "No write of a fenced node lands afterwards.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-        cure: "The array lets late writes through: do not use it for a cluster.", deadline: .seconds(20))
+        cure: "The array lets late writes through: do not use it for a cluster.")
     public static let flush = ValidationTest(
         .storage, "flush", "Flush and forced writes", proves: "The disk takes flushes and forced writes seriously.",
         scope: .eachDisk, needs: [.testableDisk], disturbance: .scratch,
-        cure: "Give the array's write cache a battery, or switch the cache off.", deadline: .seconds(15))
+        cure: "Give the array's write cache a battery, or switch the cache off.")
     public static let atomicity = ValidationTest(
         .storage, "atomicity", "Metadata blocks are written whole", proves: "A reader sees the old or the new block, never a mixture.",
         scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-        cure: "The array splits writes below its block size: do not use it for a cluster.", deadline: .seconds(15))
+        cure: "The array splits writes below its block size: do not use it for a cluster.")
 
     public static let shareVisibility = share(
         "share-visibility", "File share: visibility", proves: "What one node wrote and closed every other finds at once.",
@@ -115,12 +114,11 @@ public enum StorageCatalogue {
     private static func reservation(_ name: String, _ title: String, proves: String) -> ValidationTest {
         ValidationTest(
             .storage, name, title, proves: proves, scope: .eachDisk, needs: [.twoNodes, .testableDisk], disturbance: .scratch,
-            cure: "Enable SCSI-3 persistent reservations for the LUN on the array; without them it cannot be a cluster disk.",
-            deadline: .seconds(15))
+            cure: "Enable SCSI-3 persistent reservations for the LUN on the array; without them it cannot be a cluster disk.")
     }
 
     private static func share(_ name: String, _ title: String, proves: String, cure: String) -> ValidationTest {
         ValidationTest(
-            .storage, name, title, proves: proves, scope: .eachShare, needs: [.twoNodes, .fileShare], cure: cure, deadline: .seconds(15))
+            .storage, name, title, proves: proves, scope: .eachShare, needs: [.twoNodes, .fileShare], cure: cure)
     }
 }

@@ -15,13 +15,14 @@ public struct ValidationTest: Hashable, Sendable, Identifiable {
     public let disturbance: Disturbance
     /// What the operator can do when a finding has no better advice of its own: a sentence or two.
     public let cure: String
-    /// How long one step may take. A step that takes longer is a failed step, not a failed run.
+    /// How long one step may take. A step that takes longer is a failed step, not a failed run. Many times what it takes on a busy machine: a
+    /// deadline ends what does not go on at all, and what is slow is judged by its figures.
     public let deadline: Duration
 
     /// - Parameter name: Becomes `category/name`.
     public init(
         _ category: ValidationCategory, _ name: String, _ title: String, proves: String, scope: TestScope, evidence: TestEvidence = .probe,
-        needs: [ValidationNeed] = [], disturbance: Disturbance = .none, cure: String, deadline: Duration = .seconds(10)
+        needs: [ValidationNeed] = [], disturbance: Disturbance = .none, cure: String, deadline: Duration = .seconds(90)
     ) {
         id = ValidationTestID(category, name)
         self.title = title

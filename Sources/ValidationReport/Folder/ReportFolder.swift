@@ -7,7 +7,7 @@ import Validation
 ///
 ///     validation-20261118T110640Z-1a2b3c4d.html  .json  .xml
 ///
-/// The JSON is written last: a report whose JSON is there is whole. Nothing is ever removed.
+/// The JSON is written last and removed first: a report whose JSON is there is whole.
 public struct ReportFolder: Sendable {
     public let path: String
 
@@ -23,6 +23,8 @@ public struct ReportFolder: Sendable {
             throw .folder(path, reason: error.localizedDescription)
         }
         let report = StoredReport(run, name: Self.name(of: run), folder: path)
+        // The name has only the first digits of the identity, and a run may come from another node.
+        if let other = try? read(report.json), other.id != run.id { throw .taken(report.name) }
         do {
             try DurableFile.replace(report.html, with: Array(HTMLReport.text(of: run).utf8), mode: Self.mode)
             try DurableFile.replace(report.junit, with: Array(JUnitReport.text(of: run).utf8), mode: Self.mode)
@@ -54,6 +56,43 @@ public struct ReportFolder: Sendable {
             }
         }
         return reports.sorted { ($0.began?.rawValue ?? 0, $0.name) > ($1.began?.rawValue ?? 0, $1.name) }
+    }
+
+    /// The newest whole report for exactly these nodes that is not too old.
+    ///
+    /// - Parameters:
+    ///   - maximumAge: Milliseconds.
+    ///   - isAsked: Whether a test could be carried out for these nodes at all; others do not have to be in the report.
+    public func recent(
+        for nodes: [NodeName], now: WallTime, maximumAge: Int64, asking isAsked: (ValidationTestID) -> Bool
+    ) throws(ReportFolderError) -> (run: ValidationRun, report: StoredReport)? {
+        for report in try list() where Set(report.nodes) == Set(nodes) {
+            guard let run = try? read(report.json) else { continue }
+            var whole = report
+            whole.isComplete = !run.options.skipped.contains(where: isAsked)
+            if whole.covers(nodes, now: now, maximumAge: maximumAge) { return (run, report) }
+        }
+        return nil
+    }
+
+    /// The length in bytes of each report's JSON, by the report's name. Empty when there is no folder yet.
+    func sizes() throws(ReportFolderError) -> [String: Int] {
+        var sizes: [String: Int] = [:]
+        for name in try names() {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name + Self.suffix)
+            guard attributes?[.type] as? FileAttributeType == .typeRegular, let size = attributes?[.size] as? Int else { continue }
+            sizes[name] = size
+        }
+        return sizes
+    }
+
+    /// Removes all forms of a report.
+    /// - Parameter name: As in ``StoredReport/name``.
+    public func remove(_ name: String) throws(ReportFolderError) {
+        let report = StoredReport(name: name, folder: path, problem: nil)
+        for file in [report.json, report.html, report.junit] where unlink(file) != 0 && errno != ENOENT {
+            throw .write("\(file) cannot be removed: \(String(cString: strerror(errno))).")
+        }
     }
 
     /// - Parameter text: `latest`, the identity of a run or at least four digits of its beginning, the name of a report, or the path of a JSON

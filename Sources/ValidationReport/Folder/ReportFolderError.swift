@@ -4,6 +4,10 @@ public enum ReportFolderError: Error, Hashable, CustomStringConvertible {
     case write(String)
     case unreadable(String, reason: String)
     case empty(String)
+    /// Another report has this name.
+    case taken(String)
+    /// A report of another node that is not what it says to be: why.
+    case strange(String)
     case unknown(String, String)
     case ambiguous(String, [String])
 
@@ -17,6 +21,10 @@ public enum ReportFolderError: Error, Hashable, CustomStringConvertible {
             "The report \(file) cannot be read. \(reason)"
         case .empty(let path):
             "There is no report in \(path) yet; apus validate makes one."
+        case .taken(let name):
+            "There is another report by the name of \(name)."
+        case .strange(let reason):
+            reason
         case .unknown(let text, let path):
             "There is no report \"\(text)\" in \(path); apus report list shows them."
         case .ambiguous(let text, let names):

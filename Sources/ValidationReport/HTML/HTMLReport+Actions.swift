@@ -28,12 +28,20 @@ extension HTMLReport {
     private func action(_ result: TestResult) -> Markup {
         .tag("li", ["class": "v-\(result.complaints.map(\.verdict).max() == .failure ? "failure" : "warning")"]) {
             Markup.tag("h3") {
-                Markup.tag("a", ["href": "#\(Self.anchor(result.id))"]) { result.title }
+                Markup.tag("span") {
+                    Markup.tag("a", ["href": "#\(Self.anchor(result.id))"]) { result.title }
+                    // Some tests of different categories have one name.
+                    Markup.tag("span", ["class": "of"]) { " " + result.id.category.title }
+                }
                 Icons.verdict(result.complaints.map(\.verdict).max() ?? result.verdict)
             }
-            for complaint in complaints(of: result) {
+            let complaints = complaints(of: result, isBrief: true)
+            for complaint in complaints.prefix(Self.shown) {
                 reasons(complaint, most: Self.shown)
                 cure(complaint)
+            }
+            if complaints.count > Self.shown {
+                Markup.tag("p", ["class": "quiet"]) { "and \(complaints.count - Self.shown) more, with the test" }
             }
         }
     }
@@ -50,8 +58,21 @@ extension HTMLReport {
     }
 
     private func reason(_ line: Complaint.Line, _ most: Int) -> [Markup] {
-        guard !line.subjects.isEmpty else { return [.text(line.reason)] }
-        return [.tag("bdi", ["class": "who"]) { titles(of: line.subjects, most: most) }, .text(": " + line.reason)]
+        var parts: [Markup] = []
+        if !line.subjects.isEmpty, !isNamed(line) {
+            parts = [.tag("bdi", ["class": "who"]) { titles(of: line.subjects, most: most) }, .text(": ")]
+        }
+        parts.append(.text(line.reason))
+        if !line.alike.isEmpty {
+            parts += [.text(" Likewise: "), .tag("bdi", ["class": "who"]) { titles(of: line.alike, most: most) }, .text(".")]
+        }
+        return parts
+    }
+
+    /// Whether the sentence begins with the node that it is about, so that its name need not stand before it once more.
+    private func isNamed(_ line: Complaint.Line) -> Bool {
+        guard line.subjects.count == 1, let node = line.subjects[0].node, line.subjects[0] == .node(node) else { return false }
+        return Self.replacing(node.rawValue, with: "\u{1}", in: line.reason).hasPrefix("\u{1}")
     }
 
     func cure(_ complaint: Complaint) -> [Markup] {

@@ -70,8 +70,22 @@ extension HTMLReport {
                 lines[spread, default: []].append((title(of: subject), distribution))
             }
         }
-        return order.map { table($0, lines[$0] ?? []) }
+        return order.flatMap { spread -> [Markup] in
+            let lines = lines[spread] ?? []
+            guard lines.count > Self.mostSpreads else { return [table(spread, lines)] }
+            // All pairs of many nodes are too long a list; the eye looks for the worst ones.
+            let worst = lines.sorted { $0.distribution.p99 > $1.distribution.p99 }.prefix(Self.mostSpreads / 2)
+            return [
+                table(spread, Array(worst), title: "\(spread.name), the \(worst.count) slowest of \(lines.count)"),
+                .tag("details", ["class": "more"]) {
+                    Markup.tag("summary") { "All \(lines.count) of them" }
+                    table(spread, lines)
+                },
+            ]
+        }
     }
+
+    private static let mostSpreads = 16
 
     private struct Spread: Hashable {
         var name: String
@@ -79,12 +93,12 @@ extension HTMLReport {
         var network: String?
     }
 
-    private func table(_ spread: Spread, _ lines: [(title: String, distribution: Distribution)]) -> Markup {
+    private func table(_ spread: Spread, _ lines: [(title: String, distribution: Distribution)], title: String? = nil) -> Markup {
         let chart = SpreadChart(lines.map(\.distribution), spread.unit)
         return .tag("div", ["class": "scroll"]) {
             Markup.tag("table", ["class": "spread"]) {
                 Markup.tag("caption") {
-                    [spread.name, spread.network].compactMap { $0 }.joined(separator: ", ")
+                    [title ?? spread.name, spread.network].compactMap { $0 }.joined(separator: ", ")
                     ". Darker is more samples; the long mark is the median, the short one p99."
                 }
                 Markup.tag("thead") {

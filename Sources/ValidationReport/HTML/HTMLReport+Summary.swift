@@ -11,7 +11,7 @@ extension HTMLReport {
                 "cluster itself."
             }
             Markup.tag("div", ["class": "scroll"]) {
-                Markup.tag("table") {
+                Markup.tag("table", ["class": "matrix"]) {
                     Markup.tag("caption") { "Results by node and category" }
                     Markup.tag("thead") {
                         Markup.tag("tr") {
@@ -38,7 +38,11 @@ extension HTMLReport {
         .tag("tr") {
             rowHead(title)
             for category in categories {
-                summaryCell(run.results(in: category).flatMap(\.findings).filter { isAbout($0.subject) })
+                let results = run.results(in: category)
+                // What has no meaning for some tests says nothing of a category whose other tests are about others.
+                let hasMeaning = results.contains { $0.verdict != .notApplicable }
+                summaryCell(
+                    results.flatMap(\.findings).filter { isAbout($0.subject) && !(hasMeaning && $0.verdict == .notApplicable) })
             }
         }
     }

@@ -60,6 +60,7 @@ enum Stylesheet {
         li.v-failure{--mark:var(--failure)}li.v-warning{--mark:var(--warning)}
         .todo>li,.complaint{color:var(--text)}
         .todo h3{font-size:1.0625rem;font-weight:600;display:flex;gap:.75rem;justify-content:space-between;flex-wrap:wrap}
+        .todo .of{font-size:.8125rem;font-weight:400;color:var(--quiet);margin-left:.35em}
         .todo ul{padding-left:1.15rem;margin:.35rem 0}
         .todo p{margin-top:.35rem}
         .cure{display:grid;grid-template-columns:auto 1fr;gap:.6rem}
@@ -73,6 +74,7 @@ enum Stylesheet {
         th,td{overflow-wrap:break-word;text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-bottom:1px solid var(--line)}
         thead th{font-weight:600;font-size:.8125rem;color:var(--quiet);border-bottom-color:var(--quiet);vertical-align:bottom}
         tbody th{font-weight:600}
+        .matrix th,.matrix td{white-space:nowrap}
         .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
         td:last-child,th:last-child{padding-right:.25rem}
         td bdi,th bdi{unicode-bidi:isolate}
@@ -88,7 +90,7 @@ enum Stylesheet {
 
         .test{border-top:1px solid var(--line)}
         .test:last-of-type{border-bottom:1px solid var(--line)}
-        .test>summary{display:grid;grid-template-columns:9rem minmax(0,1fr) auto;gap:.75rem;align-items:baseline;
+        .test>summary{display:grid;grid-template-columns:9.25rem minmax(0,1fr) auto;gap:.75rem;align-items:baseline;
           padding:.6rem 0;cursor:pointer;list-style:none}
         .test>summary::-webkit-details-marker{display:none}
         .test>summary:hover{background:var(--surface)}
@@ -98,7 +100,7 @@ enum Stylesheet {
         .test .time{font-size:.8125rem;color:var(--quiet);font-variant-numeric:tabular-nums;white-space:nowrap}
         .test .time::after{content:" ▸";display:inline-block;width:1.1em;text-align:right}
         .test[open]>summary .time::after{content:" ▾"}
-        .body{padding:0 0 1.25rem 9.75rem}
+        .body{padding:0 0 1.25rem 10rem}
         .body>p.quiet{max-width:46rem}
         .complaint{background:var(--tint);border-radius:.375rem;padding:.625rem .875rem;margin:.625rem 0}
         .complaint p+p,.complaint ul+p,.complaint p+ul{margin-top:.25rem}
@@ -107,7 +109,7 @@ enum Stylesheet {
         .more{margin-top:.75rem;font-size:.9375rem}
         .more>summary{cursor:pointer;color:var(--link)}
         .chart{display:block;width:12rem;height:1.25rem;color:var(--chart)}
-        .axis{display:block;width:12rem;height:1rem;color:var(--quiet);font-size:.6875rem}
+        .axis{display:block;width:12rem;height:1rem;color:var(--quiet);font-size:14px}
         footer{border-top:1px solid var(--line);padding-top:1rem;font-size:.8125rem;color:var(--quiet)}
 
         @media screen and (max-width:56rem){
@@ -137,14 +139,16 @@ enum Stylesheet {
           details.test:not(.slim)::details-content{content-visibility:visible;display:block;height:auto}
           .more{display:none}
           .test .time::after,.test[open]>summary .time::after{content:""}
-          .test>summary{grid-template-columns:8.5rem minmax(0,1fr) auto}
+          .test>summary{grid-template-columns:9.5rem minmax(0,1fr) auto}
           .body{padding-left:0}
           .chart,.axis{width:9rem}
           .scroll{overflow:visible}
           table{font-size:.8125rem}
           th[scope=row]{min-width:4.5rem}
+          .matrix td,.matrix th{white-space:normal}
+          .matrix th[scope=row]{white-space:nowrap;min-width:5.5rem}
           th[scope=row],td:not(.number){white-space:normal;overflow-wrap:anywhere}
-          h2,h3,caption,summary,thead,.body>p.quiet{break-after:avoid}
+          h2,h2+p,h3,caption,summary,thead,.body>p.quiet{break-after:avoid}
           .todo>li,.complaint,.slim,.grid,tr,.tally,.facts{break-inside:avoid}
           thead{display:table-header-group}
           main>section{margin-bottom:1.75rem}

@@ -4,7 +4,7 @@ import Validation
 /// A run as JUnit XML, the form that build servers read: a suite for each category, a case for each test.
 ///
 /// The form knows no warnings; they pass, with the text in `system-out` and the verdict as a property. A cancelled test is an error: it was
-/// neither passed nor failed.
+/// neither passed nor failed. One that was chosen and that this version could not carry out is skipped.
 public enum JUnitReport {
     public static func text(of run: ValidationRun) -> String {
         Markup.group([.verbatim("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"), suites(run)]).text
@@ -14,25 +14,42 @@ public enum JUnitReport {
         .tag(
             "testsuites",
             [
-                "name": "Apus validation: \(RunVerdict(run).sentence)", "tests": "\(run.results.count)",
+                "name": "Apus validation: \(RunVerdict(run).sentence)", "tests": "\(run.results.count + unavailable(run).count)",
                 "failures": "\(run.count(.failure))", "errors": "\(run.count(.cancelled))", "time": seconds(run.milliseconds),
             ]
         ) {
-            for category in ValidationCategory.allCases where !run.results(in: category).isEmpty { suite(category, run) }
+            for category in ValidationCategory.allCases
+            where !run.results(in: category).isEmpty || unavailable(run).contains(where: { $0.category == category }) {
+                suite(category, run)
+            }
         }
     }
 
     private static func suite(_ category: ValidationCategory, _ run: ValidationRun) -> Markup {
         let results = run.results(in: category)
+        let missing = unavailable(run).filter { $0.category == category }
         let count = { (verdict: Verdict) in "\(results.count { $0.verdict == verdict })" }
         return .tag(
             "testsuite",
             [
-                "name": category.title, "tests": "\(results.count)", "failures": count(.failure), "errors": count(.cancelled),
-                "skipped": count(.notApplicable), "time": seconds(results.reduce(0.0) { $0 + Double($1.milliseconds) }),
+                "name": category.title, "tests": "\(results.count + missing.count)", "failures": count(.failure),
+                "errors": count(.cancelled),
+                "skipped": "\(results.count { $0.verdict == .notApplicable } + missing.count)",
+                "time": seconds(results.reduce(0.0) { $0 + Double($1.milliseconds) }),
                 "timestamp": FigureText.iso8601(run.began), "id": run.id.uuidString.lowercased(),
             ]
-        ) { for result in results { testcase(result) } }
+        ) {
+            for result in results { testcase(result) }
+            for test in missing { testcase(unavailable: test, run) }
+        }
+    }
+
+    private static func unavailable(_ run: ValidationRun) -> [ValidationTestID] { run.options.unavailable ?? [] }
+
+    private static func testcase(unavailable test: ValidationTestID, _ run: ValidationRun) -> Markup {
+        .tag("testcase", ["classname": "apus.\(test.category.rawValue)", "name": test.description, "time": seconds(0)]) {
+            Markup.tag("skipped", ["message": "It was chosen, but Apus \(run.apusVersion) cannot carry it out."])
+        }
     }
 
     private static func testcase(_ result: TestResult) -> Markup {

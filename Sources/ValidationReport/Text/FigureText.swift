@@ -8,7 +8,9 @@ enum FigureText {
         guard number.isFinite, abs(number) < 1e18 else { return "unknown" }
         switch unit {
         case .milliseconds: return milliseconds(number)
-        case .bytes: return binary(number)
+        // 1500 bytes are no 1.46 KiB to anybody.
+        case .bytes:
+            return abs(number) < 16_384 && number.truncatingRemainder(dividingBy: 1_024) != 0 ? trimmed(number) + " bytes" : binary(number)
         case .bytesPerSecond: return binary(number) + "/s"
         case .bitsPerSecond: return decimalScaled(number, "bit/s")
         case .percent: return trimmed(number) + " %"

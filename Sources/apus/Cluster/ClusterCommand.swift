@@ -31,7 +31,7 @@ struct CreateCluster: NodeQuestion {
             EXAMPLES
               apus cluster create prod --nodes n1,n2 --token $(ssh n2 apus node token)
               apus cluster create prod --nodes n1,n2,n3 --token WORD --token WORD
-              apus cluster create prod --nodes n1,n2 --token WORD --witness disk:naa.6001405abcdef --force
+              apus cluster create prod --nodes n1,n2 --token WORD --witness disk:ID
             """)
     @Argument(help: "How the cluster will be called.", transform: parseClusterName) var name: ClusterName
     @Option(help: ArgumentHelp("Every node of it, this one included.", valueName: "n1,n2,..."), transform: parseNodeNames)

@@ -38,9 +38,9 @@ struct ClusterQuorum: AsyncParsableCommand {
                 MODELS
                   auto                          as the number of nodes asks for
                   node-majority                 nodes alone; for an odd number of them
-                  node-and-disk-majority        a witness disk breaks the tie; for an even number
+                  node-and-disk-majority        for an even number; a disk breaks the tie
                   node-and-file-share-majority  the same with a folder on a share
-                  disk-only                     the witness alone decides: if it fails, everything stops
+                  disk-only                     the witness disk alone; for repairs
 
                 WITNESS
                   auto, none, disk:ID (see `apus disk list`), share:/PATH. It is exchanged while the cluster runs: the new one is \
@@ -53,7 +53,10 @@ struct ClusterQuorum: AsyncParsableCommand {
                   apus cluster quorum set --witness-maintenance on
                   apus cluster quorum set --dynamic off --stop-after 120
                 """)
-        @Option(help: ArgumentHelp("auto, or one of the models above.", valueName: "model")) var model: String?
+        @Option(
+            help: ArgumentHelp("auto, or one of the models above.", valueName: "model"),
+            completion: .list(["auto"] + QuorumModel.allCases.map(\.rawValue)))
+        var model: String?
         @Option(help: ArgumentHelp("Another witness: auto, disk:ID, share:/PATH or none.", valueName: "witness"), transform: parseWitness)
         var witness: WitnessChoice?
         @Flag(help: "With --witness: destroy what the disk or folder carries.") var force = false

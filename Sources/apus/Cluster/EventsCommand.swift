@@ -27,11 +27,15 @@ struct EventsCommand: NodeQuestion {
     }
 
     func run(asking client: NodeClient) async throws {
-        if let note { return try await client.noteEvent(NoteEventRequest(sentence: note)) }
+        if let note {
+            let request = NoteEventRequest(sentence: note)
+            try await client.noteEvent(request)
+            return try show(request) { "It is in the history. See: apus events" }
+        }
         guard follow else {
             let events = try await client.events(after: after)
             let names = connection.json ? [:] : try await self.names(client)
-            return try show(events) { Self.text(events, names) }
+            return try show(events) { Self.text(events, names, after: after) }
         }
         let names = try await self.names(client)
         for try await event in try await client.followEvents(after: after) {
@@ -43,13 +47,13 @@ struct EventsCommand: NodeQuestion {
         Dictionary(try await client.clusterStatus().nodes.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
     }
 
-    static func text(_ events: [ClusterEvent], _ names: [NodeID: NodeName]) -> String {
+    static func text(_ events: [ClusterEvent], _ names: [NodeID: NodeName], after: UInt64 = 0) -> String {
         var table = Table(">ID", "TIME", "SEVERITY", "NODE", "EVENT")
         for event in events {
             table.add(
                 String(event.id), time(event), event.severity.rawValue, event.node.map { names[$0]?.rawValue ?? "\($0)" }, words(event))
         }
-        return table.text(none: "Nothing has happened yet.")
+        return table.text(none: after == 0 ? "Nothing has happened yet." : "Nothing has happened after event \(after).")
     }
 
     static func line(_ event: ClusterEvent, _ names: [NodeID: NodeName]) -> String {

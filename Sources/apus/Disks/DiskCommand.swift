@@ -58,7 +58,8 @@ struct DiskCommand: AsyncParsableCommand {
             switch content {
             case .empty: "empty"
             case .clusterSharedVolume(_, let label): "volume \(label)"
-            case .foreign(let what): "foreign: \(what)"
+            // A witness names its cluster; called foreign, the one of this cluster would look like somebody's data.
+            case .foreign(let what): what.hasPrefix("witness disk") ? what : "foreign: \(what)"
             case .damaged(let what): "damaged: \(what)"
             }
         }

@@ -10,7 +10,9 @@ struct LabCommand: AsyncParsableCommand {
         commandName: "lab",
         abstract: "Build and use a data centre of namespaces on this machine: nodes, a SAN, networks and a client.",
         discussion: """
-            Needs root. Example:
+            Needs root.
+
+            EXAMPLES
               apus lab up --nodes 3 --migration-limit 1Gbit
               apus lab exec n1 -- ip address
               apus lab down
@@ -35,11 +37,11 @@ struct LabUp: AsyncParsableCommand {
         discussion: """
             LUN 1 becomes the witness when the number of nodes is even, as with `apus cluster create`; LUN 2 becomes the volume csv1.
 
-            Examples:
-              apus lab up --nodes 2                       a running cluster called lab
-              apus lab up --nodes 3 --witness disk        with a witness although the number is odd
-              apus lab up --nodes 2 --links 2             Corosync has two networks between the nodes
-              apus lab up --nodes 3 --unjoined            leave forming a cluster to you
+            EXAMPLES
+              apus lab up --nodes 2                   a running cluster called lab
+              apus lab up --nodes 3 --witness disk    a witness for an odd number, too
+              apus lab up --nodes 2 --links 2         two networks for Corosync
+              apus lab up --nodes 3 --unjoined        leave forming a cluster to you
               apus lab up --nodes 2 --static --migration-limit 1Gbit
             """)
 
@@ -177,7 +179,7 @@ struct LabPath: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "path", abstract: "Print the path of a node's API socket, of its log, or of the file behind a disk of the SAN.",
         discussion: """
-            Examples:
+            EXAMPLES
               apus vm list --socket $(apus lab path n1)
               apus lab path --lun 2
             """)

@@ -33,7 +33,7 @@ struct LabCut: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cut", abstract: "Pull the plug of a node, or of the SAN, in one network.",
         discussion: """
-            Examples:
+            EXAMPLES
               apus lab cut n1 storage
               apus lab cut san storage
             """)
@@ -114,11 +114,11 @@ struct LabKill: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kill", abstract: "Power a node off without warning, or end or stop one program on it.",
         discussion: """
-            Examples:
+            EXAMPLES
               apus lab kill n1
               apus lab kill n1 --program corosync
               apus lab kill n1 --program apusd --signal STOP      and later: --signal CONT
-              apus lab kill san                                   its service; `apus lab power-on san` starts it again
+              apus lab kill san          its service; later: apus lab power-on san
             """)
 
     @OptionGroup var lab: LabOptions
@@ -182,8 +182,12 @@ struct LabLimit: AsyncParsableCommand {
     @OptionGroup var lab: LabOptions
     @Argument(help: "A rate such as 1Gbit or 500Mbit, or none.") var rate: String
 
+    func validate() throws { _ = try limit() }
+
+    private func limit() throws -> BitRate? { rate == "none" ? nil : try parseRate(rate, option: "limit") }
+
     func run() async throws {
-        let limit = rate == "none" ? nil : try parseRate(rate, option: "limit")
+        let limit = try limit()
         try await lab.open().limit(to: limit)
         print("Migration network: \(limit.map { "limited to \($0)" } ?? "not limited")")
     }

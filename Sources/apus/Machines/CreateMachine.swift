@@ -51,6 +51,10 @@ struct CreateMachine: NodeQuestion {
     static func definition(from file: String) throws -> VMDefinition {
         let name = file == "-" ? "standard input" : file
         let data: Data
+        var isFolder: ObjCBool = false
+        if file != "-", FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), isFolder.boolValue {
+            throw CommandFailure(message: "\(name) is a folder; name the definition file in it.")
+        }
         do {
             // One byte more than is allowed: a device or a huge file by mistake must not fill the memory.
             let limit = VMDefinitionFile.maximumByteCount + 1

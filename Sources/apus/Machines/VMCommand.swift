@@ -69,7 +69,7 @@ struct VMCommand: AsyncParsableCommand {
                 ("Note", status.note),
                 ("Node", status.owner?.rawValue ?? "none"),
                 ("Process", status.processID.map(String.init)),
-                ("Ownership", "changed \(status.epoch) times"),
+                ("Ownership", status.epoch == 1 ? "changed once" : "changed \(status.epoch) times"),
                 ("UUID", definition.id.uuidString.lowercased()),
                 ("Memory", Units.mebibytes(definition.memoryMiB)),
                 ("VCPUs", "\(definition.vcpus), \(definition.cpuModel)"),

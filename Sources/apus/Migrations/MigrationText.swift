@@ -3,8 +3,14 @@ import ClusterModel
 /// Migrations in words.
 enum MigrationText {
     static func plan(_ plan: MigrationPlan) -> String {
+        let move = "\(plan.order.vm) from \(plan.source) to \(plan.order.destination), \(plan.order.kind.rawValue) migration"
+        let refusals = plan.refusals.map { "  - \($0)" }
+        // Refused before anything was measured: a table of zeros would only look like an answer.
+        if plan.memoryBytes == 0, !refusals.isEmpty {
+            return ([Table.list([("Move", move)]), "It would be refused:"] + refusals).joined(separator: "\n")
+        }
         let head = Table.list([
-            ("Move", "\(plan.order.vm) from \(plan.source) to \(plan.order.destination), \(plan.order.kind.rawValue) migration"),
+            ("Move", move),
             ("Memory to send", Units.bytes(plan.memoryBytes)),
             ("Guest changes", Units.rate(plan.dirtyBytesPerSecond)),
             ("Link carries", Units.rate(plan.linkBytesPerSecond)),
@@ -13,8 +19,8 @@ enum MigrationText {
             ("Passes", plan.predictedPasses.map(String.init)),
             ("Converges", plan.willConverge ? "yes" : "no"),
         ])
-        let refusals = plan.refusals.isEmpty ? [] : ["It would be refused:"] + plan.refusals.map { "  - \($0)" }
-        return ([head, plan.summary] + refusals).filter { !$0.isEmpty }.joined(separator: "\n")
+        let refused = refusals.isEmpty ? [] : ["It would be refused:"] + refusals
+        return ([head, plan.summary] + refused).filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
     /// What it cost. Why it failed, if it did, is for standard error.
@@ -27,7 +33,8 @@ enum MigrationText {
             case .cancelled: "was cancelled"
             case .lost: "lost the machine's memory"
             }
-        let passes = record.passes == 1 ? "1 pass" : "\(record.passes) passes"
+        // QEMU counts its looks at the dirty bits. In a quick migration the guest is paused, so whatever it counts, memory is sent once.
+        let passes = record.passes == 1 || record.order.kind == .quick ? "1 pass" : "\(record.passes) passes"
         return "\(kind) of \(record.order.vm) from \(record.source) to \(record.order.destination) \(outcome).\n"
             + Table.list([
                 ("  Total", Units.milliseconds(record.totalMilliseconds)),

@@ -11,7 +11,8 @@ enum Browser {
         let environment = ProcessInfo.processInfo.environment
         let hasDesktop = ["DISPLAY", "WAYLAND_DISPLAY"].contains { !(environment[$0] ?? "").isEmpty }
         guard hasDesktop, let opener = program("xdg-open", in: environment) else {
-            return Console.print("There is no desktop here. Open this page elsewhere; it is one file and needs nothing else:\n\(absolute)")
+            let sentence = "There is no desktop here. Open this page elsewhere; it is one file and needs nothing else:"
+            return Console.print("\(Paragraphs.wrapped(sentence, to: Console.width))\n\(absolute)")
         }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: opener)

@@ -8,8 +8,8 @@ struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report", abstract: "Reports of validations: list, show and compare them.",
         discussion: """
-            Each run of apus validate leaves a report on the node it was started from: a page to read, and the same as JSON and \
-            JUnit XML. Reports are never removed by Apus.
+            Each run of apus validate leaves a report on the node it was started from, and on every member of its cluster: a page to \
+            read, and the same as JSON and JUnit XML. The 200 newest are kept.
 
             EXAMPLES
               apus report --open

@@ -24,7 +24,7 @@ struct ValidateCommand: AsyncParsableCommand {
               apus validate
               apus validate --token $(ssh n2 apus node token) --yes
               apus validate --token $(ssh n2 apus node token) --all-empty-disks --yes
-              apus validate n1 n2 --tests network,storage/arbitration --skip network/throughput
+              apus validate n1 n2 --tests network,system --skip network/throughput
               apus validate --list
 
             EXIT CODES
@@ -66,7 +66,10 @@ struct ValidateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if list { return Console.print(ValidationText.catalogue()) }
+        if list {
+            if connection.json { return try Console.print(json: ValidationText.catalogueEntries) }
+            return Console.print(ValidationText.catalogue())
+        }
         do { try await validateNodes() } catch let error as APIError {
             throw CommandFailure(message: (error.node.map { "\($0): " } ?? "") + error.message, exitCode: 2)
         } catch let failure as CommandFailure {
@@ -104,8 +107,9 @@ struct ValidateCommand: AsyncParsableCommand {
         if connection.json {
             if let run { try Console.print(json: run) } else { try Console.print(json: status) }
         } else {
-            Console.print(
-                ValidationText.summary(status, run, report: status.report.map { "The report is kept on \(offer.node): \($0)" }))
+            let place = offer.cluster == nil ? "on \(offer.node)" : "on every member; on \(offer.node)"
+            let summary = ValidationText.summary(status, run, report: status.report.map { "The report is kept \(place): \($0)" })
+            Console.print(isatty(STDOUT_FILENO) == 1 ? Paragraphs.wrapped(summary, to: Console.width) : summary)
             if isAsking, let run { ValidationWizard(prompt: .terminal, offer: offer).view(run, page: status.report) }
         }
         switch status.verdict {

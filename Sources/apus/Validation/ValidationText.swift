@@ -90,6 +90,19 @@ enum ValidationText {
         }.joined(separator: "\n\n")
     }
 
+    /// One test of the catalogue, for programs.
+    struct CatalogueEntry: Encodable {
+        let test: String
+        let category: String
+        let proves: String
+    }
+
+    static var catalogueEntries: [CatalogueEntry] {
+        ValidationCatalogue.tests.map {
+            CatalogueEntry(test: $0.id.description, category: $0.category.rawValue, proves: $0.proves)
+        }
+    }
+
     static func catalogue() -> String {
         ValidationCategory.allCases.map { category in
             var table = Table("TEST", "WHAT A PASS PROVES")

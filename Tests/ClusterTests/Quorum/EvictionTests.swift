@@ -16,6 +16,19 @@ struct EvictionTests {
     @Test("A node that was off while the votes changed comes back; evicted while it is off it is refused, told why, and may join anew")
     func awayAndEvicted() async throws {
         let lab = try ClusterStage.get().lab
+        do { try await tellStory(lab) } catch {
+            for node in lab.nodes { print("    \(node.name): \(ends(of: node).joined(separator: "\n        "))") }
+            throw error
+        }
+    }
+
+    /// What the lab says of services that ended, with the lines before: a crash must not pass for a connection that broke.
+    private func ends(of node: LabNode) -> [Substring] {
+        let lines = ((try? String(contentsOfFile: node.serviceLog, encoding: .utf8)) ?? "").split(separator: "\n")
+        return lines.indices.filter { lines[$0].hasPrefix("lab: apusd ended") }.flatMap { lines[max(0, $0 - 10)...$0] }
+    }
+
+    private func tellStory(_ lab: Lab) async throws {
         let (first, third) = (try lab.node("n1"), try lab.node("n3"))
         let client = NodeClient(socketPath: first.apiSocket).waiting(.seconds(30))
         // Its Corosync has an old file when it comes back.
@@ -69,6 +82,8 @@ struct EvictionTests {
         try await third.waitForService(seconds: 90)
         try await follow(try await evicted.destroyCluster(DestroyClusterRequest(name: nil, localOnly: true, force: true)), evicted)
         #expect(try await evicted.membership().state == .free)
+        #expect(ends(of: first).isEmpty, "The service of n1 ended by itself: \(ends(of: first).joined(separator: "\n"))")
+        try await createInterrupted(by: first, with: [try lab.node("n2"), third])
     }
 
     private func key(of node: LabNode) async throws -> String {
@@ -113,16 +128,40 @@ struct EvictionTests {
         try await follow(try await client.addNode(AddNodeRequest(token: token)), client)
     }
 
+    /// The node that creates a cluster is killed when it has just become a member: all are members soon, or all are free again.
+    private func createInterrupted(by creator: LabNode, with others: [LabNode]) async throws {
+        var tokens: [String] = []
+        for node in others { tokens.append(try await NodeClient(socketPath: node.apiSocket).makeToken(TokenRequest()).token) }
+        _ = try await NodeClient(socketPath: creator.apiSocket).createCluster(
+            CreateClusterRequest(
+                name: ClusterName(unchecked: "again"), nodes: ([creator] + others).map(\.name), tokens: tokens, witness: .none,
+                validation: .skipped))
+        try await until("the creator is a member", every: .milliseconds(2)) {
+            FileManager.default.fileExists(atPath: creator.stateFolder + "/cluster")
+        }
+        #expect(creator.signal(SIGKILL, processesNamed: "apusd") == 1)
+        try await until("all are members, or all are free") {
+            var states: Set<Bool> = []
+            for node in [creator] + others {
+                let client = NodeClient(socketPath: node.apiSocket).waiting(.seconds(3))
+                let isMember = try await client.membership().state == .member
+                if isMember { guard try await client.clusterStatus().isOpen else { return false } }
+                states.insert(isMember)
+            }
+            return states.count == 1
+        }
+    }
+
     private func wait(_ what: String, at node: LabNode, _ isSo: (ClusterStatusReport) -> Bool) async throws {
         let client = NodeClient(socketPath: node.apiSocket).waiting(.seconds(3))
         try await until(what) { isSo(try await client.clusterStatus()) }
     }
 
-    private func until(_ what: String, _ isSo: () async throws -> Bool) async throws {
+    private func until(_ what: String, every interval: Duration = .milliseconds(200), _ isSo: () async throws -> Bool) async throws {
         let end = ContinuousClock.now + .seconds(Self.patience)
         while ContinuousClock.now < end {
             if (try? await isSo()) == true { return }
-            try await Task.sleep(for: .milliseconds(200))
+            try await Task.sleep(for: interval)
         }
         try #require(Bool(false), "not within \(Self.patience) s: \(what)")
     }

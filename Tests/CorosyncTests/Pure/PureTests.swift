@@ -89,20 +89,4 @@ struct PureTests {
             await #expect(throws: CorosyncError.invalidName(name)) { try await ProcessGroup.join(name) }
         }
     }
-
-    @Test("Link statistics: each link once, others' keys passed over")
-    func links() {
-        let links = LinkStatus.parse([
-            "stats.knet.node2.link0.connected": .unsigned(1), "stats.knet.node2.link0.enabled": .unsigned(1),
-            "stats.knet.node2.link0.latency_ave": .unsigned(250), "stats.knet.node2.link0.mtu": .unsigned(1_397),
-            "stats.knet.node10.link1.connected": .unsigned(0), "stats.knet.node10.link1.enabled": .unsigned(1),
-            "stats.knet.node10.link1.down_count": .unsigned(3), "stats.knet.handle.rx_packets": .unsigned(9),
-            "stats.knet.nodeX.link0.connected": .unsigned(1), "stats.knet.node99999999999.link0.connected": .unsigned(1),
-            "stats.knet.node3.link0.connected": .text("yes"),
-        ])
-        #expect(links.map(\.node) == [2, 10])
-        #expect(links.map(\.isConnected) == [true, false])
-        #expect(links[0].averageLatencyMicroseconds == 250 && links[0].mtu == 1_397 && links[1].downCount == 3)
-        #expect(links[1].averageLatencyMicroseconds == nil)
-    }
 }

@@ -51,7 +51,12 @@ extension RealCorosync {
                     try #require(ContinuousClock.now < deadline)
                     try await Task.sleep(for: .milliseconds(20))
                 }
+                // A crash leaves the memory that it shared with its clients, too.
+                let list = try cluster.node(1).enter + ["ls", "/dev/shm"]
+                #expect(try await TestCluster.run(list).contains("qb-\(number)-"))
                 try await probe.ask("start", within: .seconds(25))
+                let memory = try await TestCluster.run(list)
+                #expect(!memory.contains("\(number)") && memory.contains("qb-"), "\(memory)")
                 try await probe.ask("stop", within: .seconds(25))
             }
         }
@@ -160,11 +165,11 @@ extension RealCorosync {
         private func waitForLinks(_ probe: Probe, _ expected: [String]) async throws {
             let deadline = ContinuousClock.now + .seconds(8)
             while ContinuousClock.now < deadline {
-                let links = try await probe.ask("links").links ?? []
+                let links = try await probe.ask("links 2").links ?? []
                 if links.map({ $0.split(separator: " ").prefix(2).joined(separator: " ") }) == expected { return }
                 try await Task.sleep(for: .milliseconds(50))
             }
-            throw TestFailure("links never were \(expected): \(try await probe.ask("links").links ?? [])")
+            throw TestFailure("links never were \(expected): \(try await probe.ask("links 2").links ?? [])")
         }
     }
 }

@@ -1,5 +1,7 @@
+import ClusterAPI
 import ClusterModel
 import Foundation
+import Lab
 import LabTesting
 import NodeClient
 import Testing
@@ -52,6 +54,39 @@ extension ValidationLab {
             #expect(isClean, "Traces after two minutes: \(stage.traces())")
             // The other node's run must be over before the next test begins one.
             if node != ValidationStage.n1 { for try await _ in try await client.followValidation(first.id) {} }
+            try await expectClean(stage)
+        }
+
+        @Test("Ctrl-C twice in the middle of a test: the command ends at once, the nodes take back what it left") func left() async throws {
+            let stage = try ValidationStage.get()
+            let before = try await stage.client(of: ValidationStage.n1).keptReports().map(\.id)
+            let token = try await stage.client(of: ValidationStage.n2).makeToken(TokenRequest()).token
+            let disks = [try await stage.disk(2), try await stage.disk(3)].flatMap { ["--disk", $0.rawValue] }
+            let process = Process()
+            process.executableURL = URL(
+                fileURLWithPath: (stage.lab.tools.apusd as NSString).deletingLastPathComponent + "/apus")
+            process.arguments =
+                ["validate", "--yes", "--socket", try stage.node(ValidationStage.n1).apiSocket, "--token", token]
+                + ["--tests", Self.tests.joined(separator: ",")] + disks
+            (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+            try process.run()
+            let isWriting = try await eventually(within: 60, every: 5) { !process.isRunning || !stage.traces().isEmpty }
+            #expect(isWriting && process.isRunning)
+            // Again and again, as somebody does who is in a hurry; a signal that comes while the one before is handled is lost.
+            let hasEnded = try await eventually(within: 60, every: 50) {
+                if process.isRunning { process.interrupt() }
+                return !process.isRunning
+            }
+            if !hasEnded { process.terminate() }
+            #expect(hasEnded)
+            #expect(process.terminationStatus == 2)
+            // The node was told before the command left: it ends the run, and keeps its report.
+            let isKept = try await eventually(within: 60) {
+                try await stage.client(of: ValidationStage.n1).keptReports().contains {
+                    !before.contains($0.id) && $0.verdict == .cancelled
+                }
+            }
+            #expect(isKept, "the run goes on although whoever asked for it left")
             try await expectClean(stage)
         }
 

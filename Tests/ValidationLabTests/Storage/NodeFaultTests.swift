@@ -30,7 +30,7 @@ extension ValidationLab {
                 let failures = try run.findings("system/space", .failure)
                 #expect(failures.map(\.subject) == [.node(ValidationStage.n2, item: "/var/lib/apus")])
                 #expect(failures.first?.reason.contains("The state folder /var/lib/apus of n2 has") == true)
-                #expect(failures.first?.cure?.isEmpty == false)
+                #expect(failures.first?.cure == SystemCatalogue.space.cure)
                 #expect(try run.result("system/space").headline == "file systems of n2 are full or read-only")
             }
         }

@@ -185,6 +185,21 @@ import Testing
         Fault("no room elsewhere", ["capacity warning"], "no memory for web1") { _, facts in
             facts.inventories[n2]?.hardware.memory.availableBytes = 1 << 30
         },
+        Fault("room only where it cannot run", ["capacity warning"], "no memory for web1") { evidence, facts in
+            everywhere(&evidence) { member in
+                guard let mac = MACAddress("52:54:00:00:00:01") else { return }
+                member.machines[0].machine.definition.interfaces = [VMInterface(name: "lan", mac: mac, bridge: "br7")]
+            }
+            let n3 = NodeName(unchecked: "n3")
+            var other = GoodNodes.inventory("n3")
+            if let like = facts.inventories[n1] {
+                (other.hardware, other.hypervisor, other.storage) = (like.hardware, like.hypervisor, like.storage)
+            }
+            facts.inventories[n3] = other
+            facts.subject.nodes.append(n3)
+            for node in [n1, n2] { facts.inventories[node]?.network.bridges.append(BridgeFacts(name: "br7")) }
+            facts.inventories[n2]?.hardware.memory.availableBytes = 1 << 30
+        },
         Fault("an extent that is gone", ["volumes failure"], "has no extent web1/system") { evidence, _ in
             evidence.members[n1]?.volumes[0].extents = []
         },

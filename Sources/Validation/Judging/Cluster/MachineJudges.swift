@@ -84,6 +84,14 @@ public enum MachineJudges {
             + self.disks(of: line.machine).subtracting(disks).sorted().map { "disk \($0)" }
     }
 
+    /// What keeps a node from running a machine, its memory apart.
+    private static func obstacles(to line: MemberEvidence.MachineLine, _ inventory: NodeInventory) -> [String] {
+        let (definition, hypervisor) = (line.machine.definition, inventory.hypervisor)
+        return lacking(line, inventory)
+            + (hypervisor.machineTypes.contains(definition.machineType) ? [] : ["machine type \(definition.machineType)"])
+            + (hypervisor.cpuModels.contains(definition.cpuModel) ? [] : ["processor model \(definition.cpuModel)"])
+    }
+
     private static func disks(of machine: VirtualMachine) -> Set<DiskID> {
         var disks = Set(machine.extents.values.map(\.disk))
         if let variables = machine.firmwareVariables { disks.insert(variables.disk) }
@@ -102,14 +110,7 @@ public enum MachineJudges {
             var able: [NodeName] = []
             var reasons: [String] = []
             for inventory in facts.answers where inventory.node != line.owner {
-                var missing = lacking(line, inventory)
-                let definition = line.machine.definition
-                if !inventory.hypervisor.machineTypes.contains(definition.machineType) {
-                    missing.append("machine type \(definition.machineType)")
-                }
-                if !inventory.hypervisor.cpuModels.contains(definition.cpuModel) {
-                    missing.append("processor model \(definition.cpuModel)")
-                }
+                let missing = obstacles(to: line, inventory)
                 if missing.isEmpty {
                     able.append(inventory.node)
                 } else {
@@ -130,7 +131,8 @@ public enum MachineJudges {
     /// What a node keeps for itself, as the rules of migration have it.
     private static let reserveMiB = 128
 
-    /// Whether the others have memory for what each node runs.
+    /// Whether the others have memory for what each node runs. A machine goes only where nothing else keeps it from running; one that no other
+    /// node can run is told by ``policies(_:_:)``.
     public static func capacity(_ evidence: ClusterEvidence, _ facts: CollectedFacts) -> TestOutcome {
         guard let best = evidence.best else { return MembershipJudges.nobodyKnows }
         guard facts.subject.nodes.count > 1 else { return .notApplicable("There is one node; nothing can go on without it.") }
@@ -148,7 +150,10 @@ public enum MachineJudges {
             var homeless: [VMName] = []
             for line in machines.sorted(by: { ($1.machine.definition.memoryMiB, $0.name) < ($0.machine.definition.memoryMiB, $1.name) }) {
                 let needed = line.machine.definition.memoryMiB
-                guard let (node, left) = room.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), left >= needed else {
+                let able = facts.answers.filter { $0.node != lost.name && obstacles(to: line, $0).isEmpty }.map(\.node)
+                guard !able.isEmpty else { continue }
+                let candidates = room.filter { able.contains($0.key) }
+                guard let (node, left) = candidates.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), left >= needed else {
                     homeless.append(line.name)
                     continue
                 }
@@ -159,7 +164,8 @@ public enum MachineJudges {
             guard homeless.isEmpty else {
                 return ValidationFinding(
                     .warning, subject,
-                    reason: "When \(lost.name) is lost the others have no memory for \(NodeList.text(homeless.map(\.rawValue))).",
+                    reason:
+                        "When \(lost.name) is lost the nodes that could take over have no memory for \(NodeList.text(homeless.map(\.rawValue))).",
                     cure: "Add memory or a node, or turn off machines that are not needed.", figures: figures)
             }
             let words = machines.count == 1 ? "the machine" : "the \(machines.count) machines"

@@ -60,7 +60,8 @@ public enum EchoJudges {
     public static func latency(_ all: [EchoEvidence]) -> TestOutcome {
         let findings = all.map { evidence -> ValidationFinding in
             guard let spread = Distribution(evidence.sending.answers) else { return nothing(evidence) }
-            let verdict: Verdict = spread.median > tooSlow ? .failure : spread.median > slow ? .warning : .pass
+            // A long way delays every answer, a busy node only some: where the best ones are fast the network is not what is slow.
+            let verdict: Verdict = min(spread.median, spread.minimum * 10) > tooSlow ? .failure : spread.median > slow ? .warning : .pass
             return ValidationFinding(
                 verdict, subject(evidence),
                 reason: "Half of the answers came within \(text(spread.median)), 99 of 100 within \(text(spread.p99)).",
@@ -75,7 +76,8 @@ public enum EchoJudges {
         let findings = all.map { evidence -> ValidationFinding in
             guard let spread = Distribution(evidence.sending.answers) else { return nothing(evidence) }
             let jitter = spread.p99 - spread.median
-            let verdict: Verdict = jitter > tooUneven ? .failure : jitter > uneven ? .warning : .pass
+            // One in a hundred may be late because a node is busy; one in ten is what the token would meet at each turn.
+            let verdict: Verdict = spread.p90 - spread.median > tooUneven ? .failure : jitter > uneven ? .warning : .pass
             return ValidationFinding(
                 verdict, subject(evidence),
                 reason:

@@ -60,6 +60,26 @@ public struct ReservationActQuestion: ProbeQuestion {
     }
 }
 
+/// Says that a seat is still wanted, while its node waits for others. A seat for which nobody asks leaves by itself.
+public struct ReservationKeepQuestion: ProbeQuestion {
+    public struct Evidence: Codable, Hashable, Sendable {
+        public init() {}
+    }
+    public static let name = "reservation-keep"
+    public var seat: UUID
+    public init(seat: UUID) { self.seat = seat }
+}
+
+/// Ends what a seat does until it is told to stop, see ``ReservationAct/beat(milliseconds:interval:)``. Its answer comes as if its time were over.
+public struct ReservationStopQuestion: ProbeQuestion {
+    public struct Evidence: Codable, Hashable, Sendable {
+        public init() {}
+    }
+    public static let name = "reservation-stop"
+    public var seat: UUID
+    public init(seat: UUID) { self.seat = seat }
+}
+
 /// Gives a seat back: what it changed is restored, its key is gone from the disks, its session is closed.
 public struct ReservationLeaveQuestion: ProbeQuestion {
     public struct Evidence: Codable, Hashable, Sendable {
@@ -98,7 +118,8 @@ public enum ReservationAct: Hashable, Sendable, Codable {
     case expel(keys: [DiskKey])
     /// Reads the blocks that the next acts change, so that they can be restored.
     case borrow
-    /// Holds the disk as the owner of a witness does: each round a heartbeat is written, then the reservation read.
+    /// Holds the disk as the owner of a witness does: each round a heartbeat is written, then the reservation read. Until it is told to stop,
+    /// or for the time given when nobody does.
     case beat(milliseconds: Int, interval: Int)
     /// Watches the owner's heartbeat, and tries to reserve the disk all the time.
     case watch(owner: DiskKey, milliseconds: Int)
@@ -136,6 +157,8 @@ public struct ReservationAnswer: Codable, Hashable, Sendable {
     public var canPersist: Bool?
     /// Of ``ReservationAct/beat(milliseconds:interval:)``: how long each round took.
     public var rounds: [Double]
+    /// Of the same: the longest time between two heartbeats that were written, in milliseconds.
+    public var longestPause: Double?
     public var watching: Watching?
     public var writing: Writing?
     public var landing: Landing?
@@ -178,8 +201,8 @@ public struct ReservationAnswer: Codable, Hashable, Sendable {
 
     public init(
         _ result: Result = .done, _ words: String = "", milliseconds: Double = 0, keys: [DiskKey] = [], holder: DiskKey? = nil,
-        barrier: Barrier? = nil, canPersist: Bool? = nil, rounds: [Double] = [], watching: Watching? = nil, writing: Writing? = nil,
-        landing: Landing? = nil
+        barrier: Barrier? = nil, canPersist: Bool? = nil, rounds: [Double] = [], longestPause: Double? = nil, watching: Watching? = nil,
+        writing: Writing? = nil, landing: Landing? = nil
     ) {
         self.result = result
         self.words = words
@@ -189,6 +212,7 @@ public struct ReservationAnswer: Codable, Hashable, Sendable {
         self.barrier = barrier
         self.canPersist = canPersist
         self.rounds = rounds
+        self.longestPause = longestPause
         self.watching = watching
         self.writing = writing
         self.landing = landing

@@ -66,14 +66,14 @@ struct ReservationJudgeTests {
     // MARK: Defence
 
     static func defence(
-        rounds: [Double] = [1, 2, 3], holding: ReservationAnswer.Result = .done,
+        rounds: [Double] = [1, 2, 3], holding: ReservationAnswer.Result = .done, pause: Double? = nil,
         _ change: (inout ReservationAnswer.Watching) -> Void = { _ in }
     ) -> TestOutcome {
         var watching = ReservationAnswer.Watching(moves: 9, longestSilence: 520, refusals: 40)
         change(&watching)
         return DefenceJudge.judge(
             DefenceEvidence(
-                owner: one, holding: ReservationAnswer(holding, "It was lost.", rounds: rounds),
+                owner: one, holding: ReservationAnswer(holding, "It was lost.", rounds: rounds, longestPause: pause),
                 challengers: [.init(two, ReservationAnswer(watching: watching)), .init(three, ReservationAnswer(watching: watching))]),
             on: disk, .init(lease: 2_000, silence: 4_000))
     }
@@ -99,6 +99,14 @@ struct ReservationJudgeTests {
             #expect(outcome.findings.map(\.verdict) == [.pass, verdict, verdict])
             #expect(outcome.findings[1].cure != nil)
             #expect((outcome.headline == "disk t10.X does not stay with its owner") == (verdict == .failure))
+        }
+    }
+
+    @Test("An owner that wrote late was silent, and nobody read old data")
+    func lateOwner() {
+        for (pause, verdict) in [(Double?.none, Verdict.failure), (600, .failure), (4_500, .warning)] {
+            let outcome = Self.defence(pause: pause) { $0.longestSilence = 4_700 }
+            #expect(outcome.findings.map(\.verdict) == [.pass, verdict, verdict], "\(pause ?? 0)")
         }
     }
 

@@ -28,7 +28,9 @@ public enum DefenceJudge {
     }
 
     public static func judge(_ evidence: DefenceEvidence, on disk: DiskID, _ limits: Limits) -> TestOutcome {
-        let findings = [holding(evidence, disk, limits)] + evidence.challengers.map { watching($0, evidence.owner, disk, limits) }
+        let findings =
+            [holding(evidence, disk, limits)]
+            + evidence.challengers.map { watching($0, evidence.owner, pause: evidence.holding.longestPause, disk, limits) }
         let fails = findings.contains { $0.verdict == .failure }
         return TestOutcome(findings, headline: fails ? "disk \(disk) does not stay with its owner" : nil)
     }
@@ -52,7 +54,7 @@ public enum DefenceJudge {
     }
 
     private static func watching(
-        _ challenger: ReservationAttempt, _ owner: ReservationParty, _ disk: DiskID, _ limits: Limits
+        _ challenger: ReservationAttempt, _ owner: ReservationParty, pause: Double?, _ disk: DiskID, _ limits: Limits
     ) -> ValidationFinding {
         let node = challenger.party.node
         let subject = FindingSubject.disk(disk, node: node)
@@ -71,7 +73,9 @@ public enum DefenceJudge {
                     : "\(node) read another holder than \(owner.node): \(strangers).",
                 cure: "The array loses reservations, or grants one to two nodes: do not use it for a cluster.", figures: figures)
         }
-        guard seen.moves > 0, seen.longestSilence <= limits.silence else {
+        // An owner that wrote late, because it or the array was busy, was silent: nobody read old data.
+        let wasLate = pause.map { $0 * 1.25 > seen.longestSilence } ?? false
+        guard seen.moves > 0, seen.longestSilence <= limits.silence || wasLate else {
             return ValidationFinding(
                 .failure, subject,
                 reason: "\(node) saw no heartbeat of \(owner.node) on the disk for \(text(seen.longestSilence)), although it was written: "

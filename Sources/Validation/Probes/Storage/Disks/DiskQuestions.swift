@@ -133,9 +133,12 @@ public struct DiskRewriteQuestion: ProbeQuestion {
     public static let name = "disk-rewrite"
     public var area: ScratchArea
     public var milliseconds: Int
-    public init(area: ScratchArea, milliseconds: Int) {
+    /// The number of the first write; each further one counts on.
+    public var first: UInt64
+    public init(area: ScratchArea, milliseconds: Int, first: UInt64 = 1) {
         self.area = area
         self.milliseconds = milliseconds
+        self.first = first
     }
 }
 
