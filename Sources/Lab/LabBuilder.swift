@@ -141,6 +141,17 @@ public struct LabBuilder: Sendable {
         return names.filter { (try? LabDescription(prefix: $0)) != nil }.sorted()
     }
 
+    /// Ends the labs whose owner (``LabDescription/owner``) is gone. Labs that somebody else keeps are left alone, whatever their names.
+    public static func takeDownOrphans() async throws(LabError) {
+        for prefix in prefixes() {
+            guard let owner = owner(of: prefix), kill(owner, 0) != 0, errno == ESRCH else { continue }
+            try await down(prefix: prefix)
+        }
+    }
+
+    /// The process that a lab, finished or half built, is for; nil when it is for nobody in particular, or gone meanwhile.
+    static func owner(of prefix: String) -> Int32? { (try? LabRecord.read(LabFolder(prefix: prefix)))?.description.owner }
+
     private static func isInstalled(_ program: String) -> Bool {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin"
         return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }

@@ -12,11 +12,14 @@ public struct LabDescription: Hashable, Sendable, Codable {
     public let disks: [LabDisk]
     /// Networks that Corosync has between the nodes: 1, or 2 with ``LabNetwork/cluster2``.
     public let clusterLinks: Int
+    /// The process that the lab is for, if it is for one: when that is gone, nobody wants the lab any more. nil for a lab that
+    /// stays until somebody ends it.
+    public let owner: Int32?
 
     /// - Throws: ``LabError/invalid(_:)`` with the field and what is allowed.
     public init(
         prefix: String = "lab", nodeCount: Int = 2, migrationLimit: BitRate? = nil, disks: [LabDisk] = LabDisk.standard,
-        clusterLinks: Int = 1
+        clusterLinks: Int = 1, owner: Int32? = nil
     ) throws(LabError) {
         guard (1...6).contains(prefix.utf8.count), prefix.utf8.allSatisfy({ (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }) else {
             throw .invalid("\"\(prefix)\" is no prefix for a lab: use 1 to 6 lower-case letters.")
@@ -31,6 +34,7 @@ public struct LabDescription: Hashable, Sendable, Codable {
         }
         guard (1...2).contains(clusterLinks) else { throw .invalid("A lab has 1 or 2 links between its nodes, not \(clusterLinks).") }
         self.clusterLinks = clusterLinks
+        self.owner = owner
         self.prefix = prefix
         self.nodeCount = nodeCount
         self.migrationLimit = migrationLimit

@@ -14,6 +14,9 @@ struct LabRecord: Hashable, Sendable, Codable {
 
     static func read(_ folder: LabFolder) throws(LabError) -> LabRecord {
         guard let data = FileManager.default.contents(atPath: folder.description) else {
+            if Files.exists(folder.description) {
+                throw .refused("Only root may use lab \(folder.prefix). Use sudo.")
+            }
             throw .refused("There is no lab \(folder.prefix). Start one with `apus lab up --prefix \(folder.prefix)`.")
         }
         do { return try JSONDecoder().decode(LabRecord.self, from: data) } catch {

@@ -39,7 +39,11 @@ extension NodeService {
     /// What the configuration says of a disk outweighs `--force`: machines, or the witness, are on it.
     private func requireUnused(_ id: DiskID) async throws(APIError) {
         guard let state = await forming?.engine.view?.state else { return }
-        if state.witness.witness == .disk(id: id) { throw error(.refused, "\(id) is the witness of the cluster.") }
+        if state.witness.witness == .disk(id: id) {
+            throw error(
+                .refused,
+                "\(id) is the witness of the cluster. Choose another disk, or another witness first: apus cluster quorum set --witness")
+        }
         let users = state.machines.values
             .filter { $0.machine.ownershipSlot.disk == id || $0.machine.extents.values.contains { $0.disk == id } }
             .map(\.name.rawValue).sorted()

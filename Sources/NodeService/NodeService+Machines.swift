@@ -97,9 +97,13 @@ extension NodeService {
         let definition = request.definition
         let name = definition.name
         do { try DefinitionRules.check(definition) } catch { throw self.error(.invalid, "\(error)") }
-        if machines[name] != nil { throw error(.refused, "There is a virtual machine \(name) already.") }
-        if (try await machines()).contains(where: { $0.machine.name == name || $0.machine.definition.id == definition.id }) {
-            throw error(.refused, "There is a virtual machine called \(name), or with the uuid \(definition.id), already.")
+        if machines[name] != nil { throw error(.refused, "There is a virtual machine \(name) already. Choose another name.") }
+        let others = try await machines().map(\.machine)
+        if others.contains(where: { $0.name == name }) {
+            throw error(.refused, "There is a virtual machine \(name) already. Choose another name.")
+        }
+        if let other = others.first(where: { $0.definition.id == definition.id }) {
+            throw error(.refused, "The virtual machine \(other.name) has the uuid \(definition.id) already. Leave it out: a new one is made.")
         }
         if let image = request.image { try checkImage(image, for: definition) }
         let allocation = AllocationRequest(definition: definition, volume: request.volume, owner: node)
@@ -143,8 +147,13 @@ extension NodeService {
         guard let first = definition.disks.first else {
             throw error(.invalid, "\(definition.name) has no disk that the image could be written to; give it one in its definition.")
         }
-        guard let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? UInt64 else {
-            throw error(.invalid, "The image \(path) cannot be read on \(node).")
+        // As it will be opened, so a link counts as what it points to.
+        let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard let about = try? FileManager.default.attributesOfItem(atPath: target), let size = about[.size] as? UInt64 else {
+            throw error(.invalid, "The image \(path) cannot be read on \(node). It must be a file there, with its full path.")
+        }
+        guard about[.type] as? FileAttributeType != .typeDirectory else {
+            throw error(.invalid, "The image \(path) is a folder on \(node). Name a raw image, a file.")
         }
         if size > first.byteCount {
             throw error(

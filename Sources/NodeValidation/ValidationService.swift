@@ -20,7 +20,7 @@ public actor ValidationService: ValidationOperations, Service {
     private nonisolated let probeResources: ProbeResources
     private nonisolated let reservationTraces: ReservationTraces
     private nonisolated let probeGuests: ProbeGuests
-    private nonisolated let reports: ReportKeeper
+    nonisolated let reports: ReportKeeper
 
     /// Ends guests of tests that an earlier service left running.
     public init(of service: NodeService, logger: Logger) async {

@@ -1,7 +1,10 @@
 import Foundation
 import Lab
 
-/// The lab of a test run is named after its process, so that runs do not meet, and a later run finds what a killed one left.
+/// The lab of a test run is named after its process, so that runs do not meet.
+///
+/// The lab itself says which process it is for (``LabDescription/owner``): by that, and not by its name, a later run finds what a killed
+/// one left. A name of six letters may well be somebody's own.
 public struct LabPrefix: Sendable {
     private let letter: Character
 
@@ -19,15 +22,5 @@ public struct LabPrefix: Sendable {
         return String(letter) + letters
     }
 
-    public func takeDownOrphans() async throws {
-        for prefix in LabBuilder.prefixes() {
-            guard let process = process(of: prefix), kill(process, 0) != 0, errno == ESRCH else { continue }
-            try await LabBuilder.down(prefix: prefix)
-        }
-    }
-
-    private func process(of prefix: String) -> pid_t? {
-        guard prefix.utf8.count == 6, prefix.first == letter else { return nil }
-        return prefix.utf8.dropFirst().reduce(0) { $0 * 26 + pid_t($1 - UInt8(ascii: "a")) }
-    }
+    public func takeDownOrphans() async throws { try await LabBuilder.takeDownOrphans() }
 }

@@ -69,6 +69,20 @@ struct LabTests {
         }
     }
 
+    @Test("A lab for a process that is gone is taken down; one that somebody keeps stays, whatever its name", .timeLimit(.minutes(1)))
+    func orphans() async throws {
+        // Six letters, the first of them a test's: a name that a user may give as well.
+        try await withLab(try LabDescription(prefix: "cltest", nodeCount: 1)) { kept in
+            try await LabBuilder.down(prefix: "lto")
+            // No process has this number (proc(5), pid_max).
+            let description = try LabDescription(prefix: "lto", nodeCount: 1, owner: .max)
+            _ = try await LabBuilder(description, tools: kept.tools, nodes: .bare).up()
+            try await LabBuilder.takeDownOrphans()
+            #expect(Traces(prefix: "lto").found.isEmpty)
+            #expect(try await kept.status().nodes.map(\.isRunning) == [true])
+        }
+    }
+
     @Test("A build that is cancelled half-way cleans up after itself", .timeLimit(.minutes(1)), arguments: [50, 150, 300])
     func cancelled(milliseconds: Int) async throws {
         let tools = try LabTools.find()

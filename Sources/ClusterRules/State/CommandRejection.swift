@@ -78,7 +78,8 @@ public enum CommandRejection: Error, Hashable, Sendable, CustomStringConvertible
         case .nodeStillVotes(let name):
             "\(name) still has a vote. It is taken before the node is removed; try again when `apus cluster quorum` shows none."
         case .nodeOwnsMachines(let name, let machines):
-            "\(name) still owns \(machines.map(\.rawValue).joined(separator: ", ")). Move them with `apus node pause \(name) --drain`."
+            "\(name) still owns \(machines.map(\.rawValue).joined(separator: ", ")). While it is up, move each with `apus vm migrate`, "
+                + "or delete it with `apus vm delete`."
         case .lastNode(let name):
             "\(name) is the last node. End the cluster with `apus cluster destroy` instead."
         case .notDraining(let name):

@@ -1,5 +1,6 @@
 import ClusterAPI
 import ClusterModel
+import ClusterRules
 import Corosync
 import Forming
 import Foundation
@@ -58,6 +59,11 @@ extension NodeService {
         }
         guard let evicted = state.node(named: target) else {
             throw error(.notFound, "There is no node \(target) in the cluster. See: apus node list")
+        }
+        // Looked at before anything is done: the configuration would refuse it only when the node has left already.
+        let owned = state.machines.values.filter { $0.owner == evicted.id }.map(\.name).sorted()
+        guard owned.isEmpty else {
+            throw error(.refused, "\(CommandRejection.nodeOwnsMachines(target, owned)) Nothing was changed.")
         }
         let (engine, by) = (forming.engine, requester)
         return try await begin(.evictNode, of: target.rawValue) { report in

@@ -27,7 +27,7 @@ public enum MachineProcessError: Error, Hashable, Sendable, CustomStringConverti
             "\(program) did not start: \(stage) failed: \(systemMessage(error))."
                 + (error == ENOENT ? " Install the Debian package qemu-system-x86." : "")
         case .endedAtStart(let program, let words):
-            words.isEmpty ? "\(program) ended at once without a word." : "\(program) refused to start: \(words)"
+            (words.isEmpty ? "\(program) ended at once without a word." : "\(program) refused to start: \(words)") + Self.advice(on: words)
         case .notReady(let program, let seconds, let words):
             "\(program) was not ready within \(seconds) s and was ended." + (words.isEmpty ? "" : " Its last words: \(words)")
         case .alreadyRunning(let folder, let processID):
@@ -36,6 +36,15 @@ public enum MachineProcessError: Error, Hashable, Sendable, CustomStringConverti
             "Process \(processID) is still there \(seconds) s after SIGKILL: it waits in the kernel, usually for a disk. "
                 + "Its machine must not be started elsewhere until it is gone."
         }
+    }
+}
+
+extension MachineProcessError {
+    /// QEMU ends so with `enforce` when the host lacks a feature of the CPU model (target/i386/cpu.c, x86_cpu_filter_features).
+    fileprivate static func advice(on words: String) -> String {
+        guard words.contains("doesn't support requested features") else { return "" }
+        let end = words.last == "." ? "" : "."
+        return end + " This node cannot present the machine's CPU model. Name another one in its definition: Nehalem runs everywhere."
     }
 }
 

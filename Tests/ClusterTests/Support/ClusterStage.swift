@@ -20,7 +20,7 @@ final class ClusterStage: Sendable {
     static func get() throws -> ClusterStage { try #require(current, "This test runs without its lab.") }
 
     static func build(prefix: String, nodes: Int, hasWitness: Bool, links: Int = 1) async throws -> ClusterStage {
-        let description = try LabDescription(prefix: prefix, nodeCount: nodes, clusterLinks: links)
+        let description = try LabDescription(prefix: prefix, nodeCount: nodes, clusterLinks: links, owner: getpid())
         let lab = try await LabBuilder(description, tools: .find(), nodes: .unjoined, serviceSeconds: 90).up()
         try await lab.formCluster(witness: hasWitness ? .disk(try await lab.diskID(lun: 1)) : .none)
         return ClusterStage(lab, hasWitness: hasWitness)

@@ -27,7 +27,8 @@ final class Stage: Sendable {
     static func get() throws -> Stage { try #require(current, "This test runs without its lab.") }
 
     static func build(prefix: String) async throws -> Stage {
-        let lab = try await LabBuilder(LabDescription(prefix: prefix), tools: .find(), nodes: .fixed, serviceSeconds: 90).up()
+        let description = try LabDescription(prefix: prefix, owner: getpid())
+        let lab = try await LabBuilder(description, tools: .find(), nodes: .fixed, serviceSeconds: 90).up()
         var clients: [NodeName: NodeClient] = [:]
         for node in lab.nodes { clients[node.name] = NodeClient(socketPath: node.apiSocket) }
         let n1 = try lab.node("n1")

@@ -23,7 +23,7 @@ final class ValidationStage: Sendable {
     static func get() throws -> ValidationStage { try #require(current, "This test runs without its lab.") }
 
     static func build(prefix: String) async throws -> ValidationStage {
-        let description = try LabDescription(prefix: prefix, nodeCount: 2)
+        let description = try LabDescription(prefix: prefix, nodeCount: 2, owner: getpid())
         let lab = try await LabBuilder(description, tools: .find(), nodes: .unjoined, serviceSeconds: 90).up()
         return ValidationStage(lab)
     }

@@ -33,9 +33,7 @@ struct GuestMachine: Sendable {
         for node in ClusterStage.nodes {
             try await stage.lab.guest().makeImage(at: stage.node(node).stateFolder + "/guest.img", options: [journal])
         }
-        let client = try stage.client(of: ClusterStage.n1).waiting(.seconds(30))
-        let disk = try #require(try await client.disks().first { $0.serial == LabDisk.serial(lun: 2) })
-        _ = try await client.initializeDisk(InitializeDiskRequest(disk: disk.id, label: "csv1"))
+        try await stage.lab.makeVolume()
     }
 
     /// Each operation may take as long as an operator would wait.
