@@ -38,11 +38,12 @@ public enum SourceFact: Hashable, Sendable {
 
 /// What the source does about it. Each is safe to repeat.
 public enum SourceEffect: Hashable, Sendable {
-    case prepareDestination
+    /// The destination builds the machine, and QEMU here is told how to send it. Nothing moves yet.
+    case prepareBothEnds(allowedBlackout: Duration)
     /// Ask the destination again in a moment.
     case waitForDestination
     case stopGuest
-    case startTransfer(allowedBlackout: Duration)
+    case startTransfer
     case allowBlackout(Duration)
     case throttleEarlier
     case startPostCopy

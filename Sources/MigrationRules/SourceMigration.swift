@@ -65,12 +65,12 @@ public struct SourceMigration: Hashable, Sendable {
         switch (fact, phase) {
         case (.admitted, .queued):
             enter(.preparing, at: now)
-            return [.prepareDestination]
+            return [.prepareBothEnds(allowedBlackout: ladder.allowedBlackout)]
         case (.destinationReady, .preparing):
             enter(.transferring, at: now)
             lastMovement = now
             // A quick migration stops the guest first, so that one pass is all there is to send.
-            return (order.kind == .quick ? [.stopGuest] : []) + [.startTransfer(allowedBlackout: ladder.allowedBlackout)]
+            return (order.kind == .quick ? [.stopGuest] : []) + [.startTransfer]
         case (.destinationBusy, .preparing):
             // The time of waiting for its turn does not count against the preparation.
             enter(.queued, at: now)

@@ -193,7 +193,7 @@ extension NodeService {
         guard let machine = incoming[request.migration] else {
             throw error(.notFound, "\(node) knows nothing of migration \(request.migration).")
         }
-        await machine.inject(request.frames)
+        await machine.deliver(request.frames)
         return FrameReply(firstFrameMilliseconds: await machine.firstFrameMilliseconds)
     }
 

@@ -116,7 +116,7 @@ struct MigrationWorld {
 
     private mutating func perform(_ effect: SourceEffect) {
         switch effect {
-        case .prepareDestination: toDestination.append(.prepare)
+        case .prepareBothEnds: toDestination.append(.prepare)
         case .stopGuest: if source == .running { source = .paused }
         case .waitForDestination, .startTransfer, .allowBlackout, .throttleEarlier, .startPostCopy, .confirmReceived, .recoverPostCopy:
             break

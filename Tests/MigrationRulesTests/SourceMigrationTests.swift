@@ -17,8 +17,8 @@ struct SourceMigrationTests {
     @Test("A live migration goes through its phases in order")
     func happyPath() {
         var migration = SourceMigration(order: order(), source: n1, epoch: 4)
-        #expect(migration.handle(.admitted, at: .zero) == [.prepareDestination])
-        #expect(migration.handle(.destinationReady, at: .zero) == [.startTransfer(allowedBlackout: .milliseconds(60))])
+        #expect(migration.handle(.admitted, at: .zero) == [.prepareBothEnds(allowedBlackout: .milliseconds(60))])
+        #expect(migration.handle(.destinationReady, at: .zero) == [.startTransfer])
         #expect(migration.handle(.reachedPreSwitchover, at: .zero) == [.continueSwitchover])
         #expect(migration.phase == .preSwitchover)
         #expect(migration.handle(.deviceStateBegun, at: .zero) == [])
@@ -32,14 +32,14 @@ struct SourceMigrationTests {
     func quick() {
         var migration = SourceMigration(order: order(.quick), source: n1, epoch: 1)
         _ = migration.handle(.admitted, at: .zero)
-        #expect(migration.handle(.destinationReady, at: .zero) == [.stopGuest, .startTransfer(allowedBlackout: .milliseconds(60))])
+        #expect(migration.handle(.destinationReady, at: .zero) == [.stopGuest, .startTransfer])
     }
 
     @Test("A destination that is busy is waited for, however long it takes")
     func busyDestination() {
         var migration = SourceMigration(order: order(), source: n1, epoch: 4)
         for second in 0..<600 {
-            #expect(migration.handle(.admitted, at: .seconds(second)) == [.prepareDestination])
+            #expect(migration.handle(.admitted, at: .seconds(second)) == [.prepareBothEnds(allowedBlackout: .milliseconds(60))])
             #expect(migration.handle(.destinationBusy, at: .seconds(second)) == [.waitForDestination])
             #expect(migration.phase == .queued)
         }

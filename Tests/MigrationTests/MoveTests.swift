@@ -22,6 +22,9 @@ extension MigrationTests {
             try await RunWatcher.during(machine) {
                 let traffic = try await Traffic(stage.lab, to: machine)
                 let record = try await machine.migrate(to: destination, kind)
+                // A peer asks again only after an answer, so their number says how busy the machine is (on one with a load of 20 fewer than
+                // 10 came in a whole move). That they go on coming says that the connection outlived the pause.
+                #expect(try await traffic.goesOn(), "\(record)")
                 let seen = try await traffic.end()
 
                 #expect(record.outcome == .completed && record.isRunning && record.owner == destination, "\(record)")
@@ -34,8 +37,7 @@ extension MigrationTests {
                 // Nothing is lost. Of the frames that QEMU took before the stop the last two are in doubt, and are handed over again: the
                 // last one had nearly always been refused, the one before it mostly not.
                 for udp in seen.udp { #expect(udp.answered > 50 && udp.lost == 0 && udp.duplicated <= 1, "\(udp)") }
-                // Not more than that: on a machine with a load of 20 both probes once had fewer than 10 answers, and why was not found.
-                for echo in seen.echo { #expect(echo.answers > 0 && echo.errors == 0, "\(echo), \(record)") }
+                for echo in seen.echo { #expect(echo.answers >= 10 && echo.errors == 0, "\(echo), \(record)") }
             }
             let place = try await machine.settle(within: 20)
             #expect(place.node == destination)

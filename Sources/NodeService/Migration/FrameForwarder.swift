@@ -48,13 +48,15 @@ actor FrameForwarder {
     func take(from cut: Int64?) -> [CapturedFrame] {
         guard let cut else { return [] }
         var frames: [CapturedFrame] = []
-        missed = 0
+        var missedNow = 0
         for (interface, recorder) in recorders {
             let found = recorder.frames(from: cut, after: taken[interface] ?? 0)
             taken[interface] = found.lastSequence
-            missed += found.missed
+            missedNow += found.missed
             frames += found.frames.map { CapturedFrame(interface: interface, bytes: Data($0.bytes)) }
         }
+        // Frames that had no room are told once, others in every answer.
+        missed = max(missed, missedNow)
         return frames
     }
 

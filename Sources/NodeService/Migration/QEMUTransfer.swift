@@ -14,9 +14,8 @@ struct QEMUTransfer: Sendable {
     let identityFolder: String
     let migration: UUID
 
-    func start(
-        to ready: IncomingReady, destination: NodeName, order: MigrationOrder, allowedBlackout: Duration
-    ) async throws {
+    /// Sets everything but the destination's address, so that this need not wait until the destination is ready. May be repeated.
+    func prepare(order: MigrationOrder, allowedBlackout: Duration) async throws {
         try await MigrationSetup.addCredentials(endpoint: .client, identityFolder: identityFolder, to: monitor)
         try await monitor.execute(
             .migrateSetCapabilities(
@@ -26,8 +25,12 @@ struct QEMUTransfer: Sendable {
                 QMPMigrationParameters(
                     downtimeLimitMilliseconds: UInt64(allowedBlackout.milliseconds),
                     maxBandwidthBytesPerSecond: order.bandwidthBitsPerSecond.map { max($0 / 8, 1) } ?? Self.noCap,
-                    tlsCredentials: MigrationSetup.credentials, tlsHostname: destination.rawValue, cpuThrottleInitialPercent: 20,
+                    tlsCredentials: MigrationSetup.credentials, tlsHostname: order.destination.rawValue, cpuThrottleInitialPercent: 20,
                     cpuThrottleIncrementPercent: 10, throttleTriggerThresholdPercent: 100)))
+    }
+
+    /// Begins to send, after ``prepare(order:allowedBlackout:)``.
+    func start(to ready: IncomingReady) async throws {
         try await monitor.execute(.migrate(to: "tcp:\(ready.hostAndPort)"))
     }
 

@@ -20,6 +20,8 @@ package actor SourceRunner {
     private var transfer: QEMUTransfer
     private var frames: FrameForwarder?
     private var ready: IncomingReady?
+    /// Whether QEMU here took the settings of the transfer; nil until it was asked.
+    private var transferSetup: Result<Void, any Error>?
     /// STOP at the switchover, in microseconds since 1970.
     private var cut: Int64?
     private var blackout: Duration?
@@ -179,7 +181,7 @@ package actor SourceRunner {
 
     private func perform(_ effect: SourceEffect) async {
         switch effect {
-        case .prepareDestination: await prepareDestination()
+        case .prepareBothEnds(let blackout): await prepareBothEnds(allowedBlackout: blackout)
         case .waitForDestination:
             note = "\(order.destination) receives as many machines as it may at a time; waiting for its turn."
             publish()
@@ -188,7 +190,7 @@ package actor SourceRunner {
         case .stopGuest:
             await local.set(.migrating)
             await attempt { try await self.local.monitor.execute(.stop) }
-        case .startTransfer(let blackout): await startTransfer(allowedBlackout: blackout)
+        case .startTransfer: await startTransfer()
         case .allowBlackout(let blackout):
             note = "Memory changes as fast as it is sent: a pause of up to \(Int(blackout.milliseconds)) ms is allowed now."
             await attempt { try await self.transfer.allow(blackout: blackout) }
@@ -230,7 +232,7 @@ package actor SourceRunner {
         } catch { tell(.transferFailed("\(error)")) }
     }
 
-    private func prepareDestination() async {
+    private func prepareBothEnds(allowedBlackout: Duration) async {
         await tools.hold.wait(at: "preparing")
         // It may have ended meanwhile; the destination has been told so.
         guard rules.phase == .preparing else { return }
@@ -240,13 +242,15 @@ package actor SourceRunner {
             if frames == nil {
                 frames = try FrameForwarder(machine: local.machine.definition, migration: id, peer: tools.peer, logger: tools.logger)
             }
-            // Takes no time, because the destination builds the machine meanwhile.
+            // These take no time, because the destination builds the machine meanwhile.
             async let isReached: Void = reachDestination()
+            async let setup = setUpTransfer(allowedBlackout: allowedBlackout)
             ready = try await tools.peer.prepareIncoming(
                 IncomingOffer(
                     migration: id, machine: local.machine, source: tools.node, epoch: rules.epoch, acceleration: tools.acceleration,
                     qemuVersion: tools.qemuVersion, postCopy: order.postCopy))
             try await isReached
+            transferSetup = await setup
             tell(.destinationReady)
         } catch is CancellationError {
         } catch let error as APIError {
@@ -265,12 +269,19 @@ package actor SourceRunner {
         }
     }
 
-    private func startTransfer(allowedBlackout: Duration) async {
-        guard let ready else { return tell(.transferFailed("The destination gave no address.")) }
+    /// What QEMU here refuses is told when the transfer is to begin: until then it is no transfer that could fail.
+    private func setUpTransfer(allowedBlackout: Duration) async -> Result<Void, any Error> {
+        do {
+            return .success(try await transfer.prepare(order: order, allowedBlackout: allowedBlackout))
+        } catch { return .failure(error) }
+    }
+
+    private func startTransfer() async {
+        guard let ready, let transferSetup else { return tell(.transferFailed("The destination gave no address.")) }
         await local.set(.migrating)
         await attempt {
-            try await self.transfer.start(
-                to: ready, destination: self.order.destination, order: self.order, allowedBlackout: allowedBlackout)
+            try transferSetup.get()
+            try await self.transfer.start(to: ready)
         }
     }
 

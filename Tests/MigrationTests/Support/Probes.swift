@@ -50,6 +50,8 @@ struct Probe<Report: Decodable & Sendable>: Sendable {
 struct Traffic: Sendable {
     private let udp: [Probe<CounterReport>]
     private let echo: [Probe<EchoReport>]
+    /// A line for each answer of ``echo``; written as answers come.
+    private let traces: [String]
 
     /// Begins when the guest answers at both addresses: what is lost before says nothing about a move.
     init(_ lab: Lab, to machine: MovingMachine) async throws {
@@ -59,12 +61,29 @@ struct Traffic: Sendable {
             try #require(isThere, "\(machine.name) does not answer at \(address).")
         }
         udp = try addresses.map { try Probe(lab, ["udp", $0, "--interval-ms", "4"], as: CounterReport.self) }
-        echo = try addresses.map { try Probe(lab, ["echo", $0, "--interval-ms", "4"], as: EchoReport.self) }
+        let traces = addresses.map { _ in NSTemporaryDirectory() + "apus-echo-\(UUID().uuidString)" }
+        self.traces = traces
+        echo = try zip(addresses, traces).map {
+            try Probe(lab, ["echo", $0, "--interval-ms", "4", "--trace", $1], as: EchoReport.self)
+        }
         try await Task.sleep(for: .milliseconds(400))
+    }
+
+    /// Whether every TCP connection goes on: so many more answers from now. How soon depends on how busy the machine is; a connection
+    /// whose segment was lost goes on as well, later, so this is about one that does not.
+    func goesOn(for answers: Int = 10, within seconds: Double = 60) async throws -> Bool {
+        let before = traces.map(answered)
+        return try await eventually(within: seconds) { zip(traces, before).allSatisfy { answered($0) >= $1 + answers } }
+    }
+
+    private func answered(_ trace: String) -> Int {
+        // Nothing was written yet when there is no file.
+        FileManager.default.contents(atPath: trace)?.count { $0 == UInt8(ascii: "\n") } ?? 0
     }
 
     /// Ends the probes; nothing may be lost, doubled or broken.
     func end() async throws -> (udp: [CounterReport], echo: [EchoReport]) {
+        defer { for trace in traces { try? FileManager.default.removeItem(atPath: trace) } }
         try await Task.sleep(for: .milliseconds(400))
         var counters: [CounterReport] = []
         for probe in udp { counters.append(try await probe.end()) }
