@@ -10,7 +10,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Socket of the node service. (default: $APUS_SOCKET, else /run/apus/apusd.sock)", valueName: "path"),
+            "Socket of the node service. (default: $APUS_SOCKET, else /run/apus/apusd.sock, else n1 of the lab)", valueName: "path"),
         completion: .file(extensions: ["sock"]))
     var socket: String?
 
@@ -32,15 +32,16 @@ struct ConnectionOptions: ParsableArguments {
         if let node { _ = try Self.parse(address: node) }
     }
 
-    func client() throws -> NodeClient {
-        guard let node else { return NodeClient(socketPath: socket ?? Self.defaultSocket) }
+    func client() async throws -> NodeClient {
+        guard let node else {
+            if let socket { return NodeClient(socketPath: socket) }
+            let home = await HomeNode.find()
+            home.announce()
+            return NodeClient(socketPath: home.socket)
+        }
         let (address, port) = try Self.parse(address: node)
         return try NodeClient(
             address: address, port: port, node: nil, identity: identity ?? NodeDirectories().identity, connectTimeout: .seconds(5))
-    }
-
-    static var defaultSocket: String {
-        ProcessInfo.processInfo.environment["APUS_SOCKET"].flatMap { $0.isEmpty ? nil : $0 } ?? NodeDirectories().apiSocket
     }
 
     /// `10.71.0.2`, `n2.example:7061`, `[fd00::2]:7060` or `fd00::2`.
@@ -80,7 +81,7 @@ protocol NodeQuestion: AsyncParsableCommand {
 
 extension NodeQuestion {
     func run() async throws {
-        let client = try connection.client()
+        let client = try await connection.client()
         do {
             try await run(asking: client)
         } catch let error as APIError {

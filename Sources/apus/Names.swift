@@ -18,7 +18,9 @@ enum Completions {
     static let nodes = CompletionKind.custom { _, _, _ in await nodeNames() }
     static let disks = CompletionKind.custom { _, _, _ in await diskNames() }
 
-    private static var client: NodeClient { NodeClient(socketPath: ConnectionOptions.defaultSocket).waiting(.seconds(2)) }
+    private static var client: NodeClient {
+        get async { NodeClient(socketPath: await HomeNode.find().socket).waiting(.seconds(2)) }
+    }
     private static func machineNames() async -> [String] { (try? await client.machines().map(\.machine.name.rawValue)) ?? [] }
     private static func nodeNames() async -> [String] { (try? await client.nodes().map(\.name.rawValue)) ?? [] }
     private static func diskNames() async -> [String] { (try? await client.disks().map(\.id.rawValue)) ?? [] }

@@ -149,7 +149,9 @@ enum Stylesheet {
           .matrix th[scope=row]{white-space:nowrap;min-width:5.5rem}
           th[scope=row],td:not(.number){white-space:normal;overflow-wrap:anywhere}
           h2,h2+p,h3,caption,summary,thead,.body>p.quiet{break-after:avoid}
-          .todo>li,.complaint,.slim,.grid,tr,.tally,.facts{break-inside:avoid}
+          h2+p,.todo>li,.complaint,.slim,.grid,tr,.tally,.facts{break-inside:avoid}
+          tbody tr:first-child{break-after:avoid}
+          tbody tr:last-child{break-before:avoid}
           thead{display:table-header-group}
           main>section{margin-bottom:1.75rem}
         }

@@ -26,7 +26,8 @@ struct LabCommand: AsyncParsableCommand {
 /// What every lab command is told.
 struct LabOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Which lab: 1 to 6 lower-case letters.", valueName: "prefix"))
-    var prefix = "lab"
+    var prefix = Self.usualPrefix
+    static let usualPrefix = "lab"
 
     func open() async throws -> Lab { try await Lab.open(prefix: prefix) }
 }
@@ -105,7 +106,7 @@ struct LabUp: AsyncParsableCommand {
             try printAsJSON(try await built.status())
         } else {
             let took = (ContinuousClock.now - start) / Duration.milliseconds(100)
-            let which = lab.prefix == "lab" ? "" : " --prefix \(lab.prefix)"
+            let which = lab.prefix == LabOptions.usualPrefix ? "" : " --prefix \(lab.prefix)"
             print("Lab \(lab.prefix) is up after \((took).rounded() / 10) s. End it with: apus lab down\(which)")
         }
     }

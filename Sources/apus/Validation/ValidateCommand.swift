@@ -2,6 +2,7 @@ import ArgumentParser
 import ClusterAPI
 import ClusterModel
 import Foundation
+import Lab
 import NodeClient
 import Validation
 
@@ -77,17 +78,26 @@ struct ValidateCommand: AsyncParsableCommand {
         }
     }
 
+    /// The lab that is named, or that stands in for a node of this host.
+    private func labTargets() async throws -> LabTargets? {
+        if let lab { return try LabTargets(of: try await Lab.open(prefix: lab)) }
+        guard connection.node == nil, connection.socket == nil else { return nil }
+        let home = await HomeNode.find()
+        guard case .lab(let lab, _) = home else { return nil }
+        home.announce()
+        return try LabTargets(of: lab)
+    }
+
     private func validateNodes() async throws {
         var request = StartValidationRequest(
             nodes: nodes, tokens: tokens, tests: tests.flatMap { $0 }, skip: skip.flatMap { $0 }, disks: disks.map { DiskID($0) },
             allEmptyDisks: allEmptyDisks ? true : nil, shares: shares)
         let client: NodeClient
-        if let lab {
-            let targets = try await LabTargets(prefix: lab)
+        if let targets = try await labTargets() {
             client = targets.client
             request.tokens += try await targets.tokens()
         } else {
-            client = try connection.client()
+            client = try await connection.client()
         }
         let offer = try await client.validationOffer()
         let isAsking = !yes && !connection.json && isatty(STDIN_FILENO) == 1 && Console.isWatched

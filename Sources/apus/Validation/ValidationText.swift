@@ -67,7 +67,8 @@ enum ValidationText {
             var lines = ["\(word(result.verdict)): \(result.title) (\(result.id))"]
             let findings = result.complaints.sorted { $0.verdict > $1.verdict }
             for (index, finding) in findings.enumerated() {
-                lines.append("  \(finding.reason)")
+                // Of several disks the same may be true, word for word.
+                if index == 0 || findings[index - 1].reason != finding.reason { lines.append("  \(finding.reason)") }
                 let isLast = index + 1 == findings.count || findings[index + 1].cure != finding.cure
                 if isLast, let cure = finding.cure { lines.append("    -> \(cure)") }
             }

@@ -119,9 +119,13 @@ struct ValidationWizard {
             prompt.say("Nodes of cluster \(cluster): \(names.map(\.rawValue).joined(separator: ", "))\(more).")
             return leaving()
         }
-        prompt.say(
-            "\(offer.node), the node that is asked, belongs to no cluster."
-                + (request.tokens.isEmpty ? "" : " \(request.tokens.count) more were given by their words."))
+        let given =
+            switch request.tokens.count {
+            case 0: ""
+            case 1: " One more was given by its word."
+            case let count: " \(count) more were given by their words."
+            }
+        prompt.say("\(offer.node), the node that is asked, belongs to no cluster.\(given)")
         prompt.say("For each further node: run `apus node token` there and enter the word it prints. An empty line goes on, b goes back.")
         while true {
             let answer = prompt.ask("Word of node \(request.tokens.count + 2):")

@@ -81,10 +81,11 @@ public enum DiskTruthJudges {
                     cure: "Run this test again when the disk has less to do; see storage/latency.", figures: figures)
             }
             if evidence.mixedOnce > 0 {
+                let often = evidence.mixedOnce == 1 ? "once" : "\(evidence.mixedOnce) times"
                 return ValidationFinding(
                     .warning, subject,
-                    reason: "\(text): \(evidence.mixedOnce) times it saw a write half done, whole when read again. Apus reads again when a "
-                        + "checksum does not fit, so nothing is lost by it.",
+                    reason: "\(text): \(often) it saw a write half done, whole when read again. Apus reads again when a checksum does "
+                        + "not fit, so nothing is lost by it.",
                     cure: "Ask the array's maker whether reads and writes of one block exclude each other.", figures: figures)
             }
             return ValidationFinding(
