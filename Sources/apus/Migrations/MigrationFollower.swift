@@ -32,7 +32,7 @@ struct MigrationFollower {
         var display = display
         defer { display.finish() }
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
-        let interrupts = InterruptSignal { continuation.yield(.interrupted) }
+        let interrupts = await InterruptSignal { continuation.yield(.interrupted) }
         defer { interrupts.stop() }
 
         return try await withThrowingTaskGroup(of: Void.self) { group in

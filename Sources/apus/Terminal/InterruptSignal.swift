@@ -5,11 +5,17 @@ import Foundation
 final class InterruptSignal {
     private let source: any DispatchSourceSignal
 
-    init(_ handler: @escaping @Sendable () -> Void) {
+    /// Returns when every SIGINT from now on will be seen: Dispatch registers signals on a thread of its own, and one that came before that would
+    /// be ignored.
+    init(_ handler: @escaping @Sendable () -> Void) async {
         signal(SIGINT, SIG_IGN)
-        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
         source.setEventHandler(handler: handler)
-        source.resume()
+        await withCheckedContinuation { registered in
+            source.setRegistrationHandler { registered.resume() }
+            source.resume()
+        }
+        self.source = source
     }
 
     func stop() {

@@ -23,7 +23,7 @@ struct ValidationFollower {
     func follow(_ first: ValidationStatus) async throws -> ValidationStatus {
         var display = display
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
-        let interrupts = InterruptSignal { continuation.yield(.interrupted) }
+        let interrupts = await InterruptSignal { continuation.yield(.interrupted) }
         defer {
             display.finish()
             interrupts.stop()
