@@ -117,7 +117,7 @@ extension ConfigurationLog {
         heldBackBytes = 0
         takeUp(begin)
         commit(through: image.committed)
-        for entries in held where mustFetch == false { add(entries) }
+        for entries in held where mustFetch == false { add(entries, after: log.lastChain) }
     }
 
     mutating func holdBack(_ entries: [LogEntry]) {

@@ -68,8 +68,10 @@ extension ConfigurationLog {
         guard proposal.request.node == node, proposal.payload.count <= LogLimits.payloadBytes,
             session?.hellos[node]?.incarnation == proposal.request.incarnation
         else { return }
+        if isLeader {
+            order(.delivered(proposal.request), proposal)
+        }
         session?.proposals[proposal.request] = proposal
-        if isLeader { order(.delivered(proposal.request), proposal) }
     }
 
     private mutating func order(_ item: Append.Item, _ delivered: Proposal? = nil) {
@@ -108,52 +110,33 @@ extension ConfigurationLog {
         return nil
     }
 
-    /// Sends the next entries, and stores them here meanwhile: the leader's disk need not wait until they came round.
-    ///
-    /// What comes in while others are on their way to a majority goes together into the next message, and with it into one sync of each
-    /// disk. It does not wait for their answers: it follows as soon as it is as much as what is on its way, and the message before came
-    /// round. Else many writers would take turns: the first that comes back goes alone, and all the others wait for it.
+    /// Sends the next entries. What comes in while the ones before are on their way to a majority goes together into the next message, and
+    /// with it into one sync of each disk: with many writers that is worth more than a second message under way.
     mutating func orderNext() {
-        guard isLeader, follows, let session, session.isOpen, awaitedHello == nil, !appendInFlight, !toOrder.isEmpty,
-            let begin = session.begin, committed >= baseIndex(begin),
-            toOrder.count >= min(Int(log.lastIndex - committed), LogLimits.proposalsHeldBack)
+        guard isLeader, follows, let session, session.isOpen, !appendInFlight, !toOrder.isEmpty, let begin = session.begin,
+            committed >= baseIndex(begin), committed == log.lastIndex || toOrder.count >= LogLimits.proposalsHeldBack
         else { return }
         var items: [Append.Item] = []
-        var entries: [LogEntry] = []
         var bytes = 0
         orderedVotesVersion = nil
         for item in toOrder {
             let size = (item.proposal?.payload.count ?? 0) + 64
             if !items.isEmpty, bytes + size > LogLimits.appendBytes { break }
-            guard let proposal = item.proposal ?? item.request.flatMap({ session.proposals[$0] }) else { break }
             bytes += size
             items.append(item)
-            entries.append(
-                .chained(
-                    after: entries.last?.chain ?? log.lastChain, index: log.lastIndex + UInt64(entries.count) + 1, epoch: begin.epoch,
-                    request: proposal.request, payload: proposal.payload, votes: proposal.votes))
-            if let votes = proposal.votes { orderedVotesVersion = votes.version }
+            let votes = (item.proposal ?? item.request.flatMap { session.proposals[$0] })?.votes
+            if let votes { orderedVotesVersion = votes.version }
         }
-        guard !items.isEmpty else { return }
         toOrder.removeFirst(items.count)
         appendInFlight = true
         send(.append(Append(epoch: begin.epoch, firstIndex: log.lastIndex + 1, previousChain: log.lastChain, items: items)))
-        for (item, entry) in zip(items, entries) {
-            if let request = item.request { self.session?.proposals[request] = nil }
-            log.append(entry)
-        }
     }
 
     mutating func appended(_ append: Append, by node: NodeID) {
         guard let current = session, let begin = current.begin, current.isPromised, node == begin.leader, append.epoch == begin.epoch else {
             return
         }
-        if node == me {
-            // It has been in the own log since it was sent.
-            appendInFlight = false
-            orderNext()
-            return
-        }
+        if node == me { appendInFlight = false }
         guard !mustFetch || fetching != nil else { return }
         var entries: [LogEntry] = []
         entries.reserveCapacity(append.items.count)
@@ -170,22 +153,20 @@ extension ConfigurationLog {
             (index, chain) = (index &+ 1, entries[entries.count - 1].chain)
         }
         if hasAdopted {
-            add(entries)
+            add(entries, after: append.previousChain)
         } else if fetching != nil {
             holdBack(entries)
         }
+        if node == me { orderNext() }
     }
 
-    /// Puts entries that were delivered behind the log, if they follow from it.
-    mutating func add(_ entries: [LogEntry]) {
-        // A copy of the leader's log has what the leader had sent by then and what was delivered only afterwards.
-        let fresh = entries.drop { $0.index < log.snapshotIndex || log.chain(at: $0.index) == $0.chain }
-        guard let first = fresh.first else { return }
-        guard first.index == log.lastIndex + 1, first.follows(chain: log.lastChain) else {
+    mutating func add(_ entries: [LogEntry], after chain: UInt64) {
+        guard let first = entries.first else { return }
+        guard first.index == log.lastIndex + 1, chain == log.lastChain else {
             loseTrack()
             return
         }
-        for entry in fresh { log.append(entry) }
+        for entry in entries { log.append(entry) }
         advance()
     }
 

@@ -40,11 +40,10 @@ struct CommitRuleTests {
     @Test("An entry is acknowledged once it is durable")
     func entryFirst() throws {
         var replica = try One.leader()
-        // The leader's disk works while the others hear of the entry.
-        let effects = replica.log.handle(.propose(Self.proposal(1)), at: .seconds(1))
-        let append = try #require(Self.append(effects))
+        let append = try #require(Self.append(replica.log.handle(.propose(Self.proposal(1)), at: .seconds(1))))
+        let effects = replica.hear(append.body, from: One.m1)
+        #expect(!Self.acknowledges(effects, witness: false))
         let token = try #require(One.persisted(by: effects)?.token)
-        #expect(!Self.acknowledges(effects + replica.hear(append.body, from: One.m1), witness: false))
         #expect(Self.acknowledges(replica.log.handle(.persisted(token: token), at: .seconds(1)), witness: false))
     }
 
@@ -68,10 +67,8 @@ struct CommitRuleTests {
     func oldMajority() throws {
         var replica = try One.leader()
         let votes = VoteTable(version: 2, nodes: [n1: 1, n2: 0], witness: 0)
-        let effects = replica.log.handle(.propose(Self.proposal(1, votes: votes)), at: .seconds(1))
-        let append = try #require(Self.append(effects))
-        let token = try #require(One.persisted(by: effects)?.token)
-        #expect(One.persisted(by: replica.hear(append.body, from: One.m1)) == nil, "it is stored once")
+        let append = try #require(Self.append(replica.log.handle(.propose(Self.proposal(1, votes: votes)), at: .seconds(1))))
+        let token = try #require(One.persisted(by: replica.hear(append.body, from: One.m1))?.token)
         // All votes of the new table have it, and one of three of the old.
         #expect(!Self.commits(replica.log.handle(.persisted(token: token), at: .seconds(1))))
         var third = votes
@@ -133,47 +130,12 @@ struct CommitRuleTests {
         #expect(One.persisted(by: effects) == nil)
     }
 
-    @Test("What waits follows once it is as much as what is on its way, and the message before came back")
-    func followsSoon() throws {
-        var replica = try One.leader()
-        func items(_ effects: [LogEffect]) -> Int {
-            guard case .append(let append)? = Self.append(effects)?.body else { return 0 }
-            return append.items.count
-        }
-        func propose(_ number: UInt64) -> [LogEffect] { replica.log.handle(.propose(Self.proposal(number)), at: .seconds(1)) }
-        let first = propose(1)
-        #expect(items(first) == 1)
-        #expect(items(propose(2)) == 0 && items(propose(3)) == 0, "one message at a time")
-        let second = replica.hear(try #require(Self.append(first)).body, from: One.m1)
-        #expect(items(second) == 2, "nothing is committed yet, and it does not wait for that")
-        _ = replica.hear(try #require(Self.append(second)).body, from: One.m1)
-        #expect(items(propose(4)) == 0 && items(propose(5)) == 0, "three are on their way")
-        #expect(items(propose(6)) == 3)
-    }
-
-    @Test("A leader that is to ask for a new round orders nothing more")
-    func ordersNothingMore() throws {
-        var replica = try One.leader()
-        let first = replica.log.handle(.propose(Self.proposal(1)), at: .seconds(1))
-        // The disk is busy with it, so the hello waits; meanwhile the log must not grow.
-        _ = replica.hear(.witness(WitnessReport(witnessID: 77, replica: One.aheadOnWitness, requests: [])))
-        _ = replica.hear(try #require(Self.append(first)).body, from: One.m1)
-        #expect(Self.append(replica.log.handle(.propose(Self.proposal(2)), at: .seconds(1))) == nil)
-        let token = try #require(One.persisted(by: first)?.token)
-        let hello = One.sent(by: replica.log.handle(.persisted(token: token), at: .seconds(1))).compactMap {
-            if case .hello(let hello) = $0.body { hello } else { nil }
-        }
-        #expect(hello.first?.replica.position.lastIndex == 2)
-    }
-
     @Test("A request that is sent again is applied once")
     func onceOnly() throws {
         var replica = try One.leader()
         let proposal = Proposal(request: RequestID(node: n2, incarnation: 2, number: 1), payload: [1])
-        let effects = replica.hear(.propose(proposal))
-        let append = try #require(Self.append(effects))
-        let token = try #require(One.persisted(by: effects)?.token)
-        _ = replica.hear(append.body, from: One.m1)
+        let append = try #require(Self.append(replica.hear(.propose(proposal))))
+        let token = try #require(One.persisted(by: replica.hear(append.body, from: One.m1))?.token)
         _ = replica.log.handle(.persisted(token: token), at: .seconds(1))
         #expect(Self.commits(replica.hear(.acknowledged(epoch: 2, index: 2, witness: false))))
         #expect(Self.append(replica.hear(.propose(proposal))) == nil)

@@ -69,9 +69,6 @@ struct ConfigurationLogTests {
         _ = replica.hear(.acknowledged(epoch: 2, index: 1, witness: false))
         return replica
     }
-    /// What a witness has that promised more than the leader's epoch.
-    static let aheadOnWitness = ReplicaReport(
-        position: ReplicaPosition(promised: 9, adopted: 1, lastIndex: 1, chain: founding.position.chain), counts: true, tables: [table])
     static func sent(by effects: [LogEffect]) -> [LogMessage] {
         effects.compactMap { if case .send(let message) = $0 { message } else { nil } }
     }
@@ -198,45 +195,6 @@ struct ConfigurationLogTests {
         #expect(replica.log.position.lastIndex == 1)
     }
 
-    @Test("Entries that a copy of the log brought already are not missed when they are delivered")
-    func copyIsAhead() throws {
-        var replica = try Replica()
-        _ = replica.hearHello(counts: true, position: Self.better)
-        let begin = Begin(
-            epoch: 3, leader: n2, base: Self.better, baseIsWitness: false, tables: [Self.table], witnessID: nil, witnessHolder: nil,
-            forced: nil)
-        _ = replica.hear(.begin(begin))
-        _ = replica.hear(.promised(epoch: 3, witness: false), from: Self.m1)
-        let effects = replica.hear(.promised(epoch: 3, witness: false), from: Self.m2)
-        let fetches = Self.sent(by: effects).compactMap { if case .fetch(let fetch) = $0.body { fetch } else { nil } }
-        let fetch = try #require(fetches.first)
-        _ = replica.hear(.fetch(fetch), from: Self.m1)
-        // The leader had sent its entry before it served the copy, and the copy has it.
-        var entries = Self.founding.entries
-        for number in 2...Self.better.lastIndex + 1 {
-            entries.append(
-                .chained(
-                    after: entries[entries.count - 1].chain, index: number, epoch: number > Self.better.lastIndex ? 3 : 2,
-                    request: RequestID(node: n2, incarnation: 2, number: number), payload: [1]))
-        }
-        let (last, previous) = (entries[entries.count - 1], entries[entries.count - 2])
-        let append = Append(
-            epoch: 3, firstIndex: last.index, previousChain: previous.chain,
-            items: [.proposal(Proposal(request: last.request, payload: last.payload))])
-        var image = Self.founding
-        image.position = ReplicaPosition(promised: 3, adopted: 3, lastIndex: last.index, chain: last.chain)
-        image.entries = entries
-        var writer = ByteWriter()
-        writer.write(UInt8(0))
-        writer.write(image)
-        let chunk = Chunk(to: n1, transfer: fetch.transfer, sequence: 0, count: 1, bytes: writer.bytes)
-        _ = replica.hear(.chunk(chunk))
-        #expect(replica.log.position.lastIndex == last.index)
-        let late = replica.hear(.append(append))
-        #expect(!Self.sent(by: late).contains { if case .fetch = $0.body { true } else { false } })
-        #expect(replica.log.position.lastIndex == last.index)
-    }
-
     /// Without the rule the cluster could depend on a promise of the witness that it cannot give: after a power cut nobody could go on.
     @Test("The votes do not come to depend on a witness that was not written yet")
     func blankWitness() throws {
@@ -264,10 +222,8 @@ struct ConfigurationLogTests {
         // Its own is counted: with node 2's the epoch is open, before its own message comes back.
         _ = replica.hear(.acknowledged(epoch: 2, index: 1, witness: false))
         let proposal = Proposal(request: RequestID(node: n1, incarnation: 1, number: 1), payload: [1])
-        let proposed = replica.log.handle(.propose(proposal), at: .seconds(1))
-        let append = try #require(Self.sent(by: proposed).first)
-        let entry = try #require(Self.persisted(by: proposed))
-        _ = replica.hear(append.body, from: Self.m1)
+        let append = try #require(Self.sent(by: replica.log.handle(.propose(proposal), at: .seconds(1))).first)
+        let entry = try #require(Self.persisted(by: replica.hear(append.body, from: Self.m1)))
         // Node 2 was quicker: nothing is committed while only one of three votes has it.
         #expect(replica.hear(.acknowledged(epoch: 2, index: 2, witness: false)).isEmpty)
         var other = replica
