@@ -38,6 +38,12 @@ enum CommandRun {
                     continuation.resume(returning: (-1, "", "\(program): \(error)"))
                     return
                 }
+                // A program that does not end fails its test, and holds nothing up.
+                let (last, id) = (DispatchSource.makeTimerSource(), process.processIdentifier)
+                last.schedule(deadline: .now() + 90)
+                last.setEventHandler { kill(id, SIGKILL) }
+                last.resume()
+                defer { last.cancel() }
                 stdin.fileHandleForWriting.write(Data(input.utf8))
                 try? stdin.fileHandleForWriting.close()
                 // What our programs write fits into a pipe, so one may be read after the other.
