@@ -87,8 +87,9 @@ struct DiskWork: Sendable {
                 writes = try await context.ask(question, of: writer).writes
                 let evidence = await watched
                 answers = try readers.compactMap { reader in try evidence[reader].map { (reader, try $0.get()) } }
-                // A busy node may begin to read when the other one has written already: another try tells more.
-                if answers.allSatisfy({ $0.evidence.seen > 1 }) { break }
+                // A busy node may begin to read when the other one has written already: another try tells more. Not in the place of a fault
+                // that was seen.
+                if answers.allSatisfy({ $0.evidence.seen > 1 }) || answers.contains(where: \.evidence.isFaulty) { break }
             }
             return DiskTruthJudges.atomicity(disk, writer: writer, writes: writes, answers)
         }

@@ -154,6 +154,8 @@ public struct DiskWatchQuestion: ProbeQuestion {
         public var mixedTwice: Int
         /// How often an older write was seen after a newer one.
         public var backwards: Int
+        /// Whether something was seen that must not be.
+        public var isFaulty: Bool { mixedOnce > 0 || mixedTwice > 0 || backwards > 0 }
         public init(reads: Int, seen: Int, mixedOnce: Int, mixedTwice: Int, backwards: Int) {
             self.reads = reads
             self.seen = seen
