@@ -35,11 +35,6 @@ extension ClusterAuthority {
     }
 }
 
-extension WallTime {
-    public init(_ date: Date) { self.init(milliseconds: Int64(min(max(date.timeIntervalSince1970 * 1_000, -1e15), 1e15))) }
-    public var date: Date { Date(timeIntervalSince1970: Double(rawValue) / 1_000) }
-}
-
 extension CertificateWithKey {
     /// What the replicated configuration keeps of it.
     public var facts: CertificateFacts {

@@ -200,7 +200,7 @@ public actor ClusterMember {
     ) async throws(MembershipError) -> [ClusterEffect] {
         let payload: [UInt8]
         do throws(ClusterCodingError) {
-            payload = try ClusterCoding.bytes(of: CommandProposal(time: .now, requestedBy: requestedBy, command: command))
+            payload = try ClusterCoding.bytes(of: CommandProposal(time: WallTime(Date()), requestedBy: requestedBy, command: command))
         } catch { throw .coding(error) }
         lastNumber += 1
         let request = RequestID(node: settings.node, incarnation: log.settings.incarnation, number: lastNumber)

@@ -21,8 +21,3 @@ enum MonotonicClock {
     private static let start = ContinuousClock.now
     static var now: Duration { ContinuousClock.now - start }
 }
-
-extension WallTime {
-    /// By this node's clock, to the millisecond.
-    static var now: WallTime { WallTime(milliseconds: Int64((Date().timeIntervalSince1970 * 1_000).rounded(.down))) }
-}

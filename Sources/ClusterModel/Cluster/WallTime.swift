@@ -1,3 +1,5 @@
+import Foundation
+
 /// A moment as a node's clock stated it: milliseconds since 1970-01-01 00:00 UTC.
 ///
 /// Only ever shown to people and compared with dates of certificates. Clocks jump and differ between nodes, so no rule
@@ -13,4 +15,9 @@ public struct WallTime: RawRepresentable, Hashable, Sendable, Codable, Comparabl
         try container.encode(rawValue)
     }
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+extension WallTime {
+    public init(_ date: Date) { self.init(milliseconds: Int64(min(max(date.timeIntervalSince1970 * 1_000, -1e15), 1e15))) }
+    public var date: Date { Date(timeIntervalSince1970: Double(rawValue) / 1_000) }
 }

@@ -1,5 +1,4 @@
 import ClusterModel
-import Forming
 import Foundation
 import Validation
 

@@ -11,7 +11,7 @@ struct InventoryCollector: Sendable {
     let shares: [String]
 
     func collect() async -> NodeInventory {
-        let begin = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+        let begin = WallTime(Date())
         async let tools = ToolAnswers.ask(addresses: context.addresses)
         async let disks = sanDisks()
         async let ours = clusterDisks()

@@ -20,7 +20,7 @@ extension NodeProbes {
             let ready = LinkTestReady(address: question.address, port: question.port)
             return .init(bitsPerSecond: Double(try await LinkTest.send(to: ready, for: .milliseconds(800))) * 8)
         },
-        NodeProbe(ClockQuestion.self) { _, _ in .init(now: WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))) },
+        NodeProbe(ClockQuestion.self) { _, _ in .init(now: WallTime(Date())) },
     ]
 }
 

@@ -74,7 +74,7 @@ struct ValidationRunner: Sendable {
         // What was cancelled must be cleaned up all the same, so this stands in a task that nobody cancels.
         status.cleanedUp = await Task { await giveBack(context) }.value
         let run = ValidationRun(
-            id: order.id, apusVersion: ApusVersion.current, began: WallTime(milliseconds: Int64(began.wall.timeIntervalSince1970 * 1_000)),
+            id: order.id, apusVersion: ApusVersion.current, began: WallTime(began.wall),
             milliseconds: Self.milliseconds(since: began.clock), subject: facts.subject, nodes: nodes(facts), disks: facts.sharedDisks,
             options: ValidationOptions(
                 selection: order.terms, skipped: order.selection.skipped.filter { !order.unavailable.contains($0) },

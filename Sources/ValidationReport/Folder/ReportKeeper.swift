@@ -97,7 +97,7 @@ public actor ReportKeeper {
             let offered = try? await neighbours.list(other)
         else { return }
         let concerning = offered.filter { Self.concerns(membership, cluster: $0.cluster, nodes: $0.nodes) && !refused.contains($0.id) }
-        let now = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+        let now = WallTime(Date())
         for report in retention.lacking(own(), offered: concerning, now: now) where fetching.insert(report.id).inserted {
             defer { fetching.remove(report.id) }
             let run: ValidationRun
