@@ -42,10 +42,10 @@ enum NodeMounts {
         }
         if [ ! -e /dev/net/tun ]; then echo "there is no /dev/net/tun; load the module tun" >&2; exit 1; fi
         device /dev/net/tun tun 200
+        if [ -e /dev/kvm ]; then device /dev/kvm kvm 232; fi
         # Corosyncs that are killed leave memory there, which is to end with the node.
         mkdir -m 1777 "$root/shm"
         mount --bind "$root/shm" /dev/shm
-        if [ -e /dev/kvm ]; then device /dev/kvm kvm 232; fi
 
         mkdir "$root/run/apus" "$root/run/lock"
         mount --bind "$run" "$root/run/apus"

@@ -64,8 +64,8 @@ public struct NodeServer: Service {
     ///   - refusal: Why the holder of a certificate of the cluster may call nothing all the same; asked at every request.
     public init(
         operations: any NodeOperations, validation: any ValidationOperations, socketPath: String, cluster: ClusterListener?,
-        version: String,
-        limits: ServerLimits = ServerLimits(), logger: Logger, refusal: @escaping @Sendable (Holder) -> APIError? = { _ in nil },
+        version: String, limits: ServerLimits = ServerLimits(), logger: Logger,
+        refusal: @escaping @Sendable (Holder) -> APIError? = { _ in nil },
         onListening: @escaping @Sendable (Listening) async -> Void = { _ in }
     ) {
         self.operations = operations

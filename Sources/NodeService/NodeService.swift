@@ -7,7 +7,6 @@ import MigrationRules
 import NodeClient
 import QEMU
 import ServiceLifecycle
-import ValidationReport
 
 /// Sole owner of this node's view of its machines and migrations. It joins the clients; what to do is decided by the rules.
 public actor NodeService {

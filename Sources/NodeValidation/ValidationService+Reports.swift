@@ -9,7 +9,8 @@ extension ValidationService {
     public nonisolated func keptReports() async throws(APIError) -> [KeptReport] { await reports.offered() }
     public nonisolated func fetchReports(_ notice: ReportNotice) async throws(APIError) { await reports.fetch(from: notice.node) }
 
-    static func reportKeeper(_ configuration: NodeConfiguration, _ peers: Peers, _ logger: Logger) -> ReportKeeper {
+    static func reportKeeper(_ service: NodeService, _ logger: Logger) -> ReportKeeper {
+        let (node, peers) = (service.configuration.node, service.peers)
         let client = { @Sendable (node: NodeName, deadline: Duration) throws(APIError) -> any ValidationOperations in
             guard let client = peers.client(of: node, waiting: deadline) else {
                 throw APIError(.unreachable, "\(node) is no member of the cluster.", node: node)
@@ -23,9 +24,9 @@ extension ValidationService {
             },
             list: { try await client($0, .seconds(5)).keptReports() },
             report: { try await client($1, .seconds(30)).validationReport($0) },
-            notify: { try await client($0, .seconds(10)).fetchReports(ReportNotice(node: configuration.node)) })
-        return ReportKeeper(
-            ReportFolder(configuration.directories.state + "/reports"), node: configuration.node, neighbours: neighbours
-        ) { logger.warning("a report was not kept", metadata: ["reason": "\($0)"]) }
+            notify: { try await client($0, .seconds(10)).fetchReports(ReportNotice(node: node)) })
+        return ReportKeeper(service.reports, node: node, neighbours: neighbours) {
+            logger.warning("a report was not kept", metadata: ["reason": "\($0)"])
+        }
     }
 }

@@ -30,7 +30,7 @@ public actor ValidationService: ValidationOperations, Service {
         probeResources = ProbeResources(logger: logger)
         reservationTraces = ReservationTraces(state: directories.state, storage: service.storage, logger: logger)
         probeGuests = ProbeGuests(runtime: directories.runtime)
-        reports = Self.reportKeeper(service.configuration, service.peers, logger)
+        reports = Self.reportKeeper(service, logger)
         await ProbeGuests.sweep(runtime: directories.runtime, logger: logger)
     }
 
@@ -125,7 +125,7 @@ public actor ValidationService: ValidationOperations, Service {
     ///
     /// Tests that this version cannot carry out, and those of a running cluster, do not have to be in it.
     private func recentReport(for nodes: [NodeName], withinSeconds seconds: Int) -> ValidationStatus? {
-        let now = WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+        let now = WallTime(Date())
         let (age, overflow) = Int64(clamping: seconds).multipliedReportingOverflow(by: 1_000)
         // A folder that cannot be read holds nothing that could stand for a validation.
         let recent = try? reports.folder.recent(for: nodes, now: now, maximumAge: overflow ? .max : age) { test in

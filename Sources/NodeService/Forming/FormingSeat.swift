@@ -20,7 +20,7 @@ public protocol ShownIdentity: Sendable {
 /// What a node service needs to be taken into a cluster, and to form one.
 public final class FormingSeat: Sendable {
     package let settings: NodeSettings
-    package let folder: ClusterFolder
+    let folder: ClusterFolder
     let shown: any ShownIdentity
     package let engine: MemberRunner
     let delegate: EngineDelegate

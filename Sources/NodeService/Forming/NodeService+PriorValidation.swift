@@ -5,7 +5,7 @@ import Validation
 import ValidationReport
 
 extension NodeService {
-    /// Kept with the node that carried the validation out.
+    /// The reports of validations that this node keeps.
     package nonisolated var reports: ReportFolder { ReportFolder(configuration.directories.state + "/reports") }
 
     /// What the history of a cluster says of the validation before a change.

@@ -83,7 +83,7 @@ package actor LocalMachine {
     }
 
     /// What matters for ownership, asked from QEMU.
-    package func condition() async throws -> QEMUCondition {
+    func condition() async throws -> QEMUCondition {
         let status = try await monitor.execute(.queryStatus).status
         let migration = try await monitor.execute(.queryMigrate).status
         return QEMUCondition(status: status, migration: migration)
@@ -163,7 +163,7 @@ package actor LocalMachine {
     }
 
     /// Whether QEMU ended, or the guest shut down, in time.
-    package func waitForShutdown(within deadline: Duration) async -> Bool {
+    func waitForShutdown(within deadline: Duration) async -> Bool {
         let end = ContinuousClock.now + deadline
         while ContinuousClock.now < end {
             if await process.hasEnded(within: .milliseconds(50)) { return true }
@@ -186,7 +186,7 @@ package actor LocalMachine {
         await monitor.close()
     }
 
-    package func detach() async {
+    func detach() async {
         watcher?.cancel()
         await monitor.close()
     }

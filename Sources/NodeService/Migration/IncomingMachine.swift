@@ -9,7 +9,7 @@ import SwitchoverFrames
 
 /// A machine on its way to this node: built, waiting for memory, and not running.
 package actor IncomingMachine {
-    package nonisolated let offer: IncomingOffer
+    nonisolated let offer: IncomingOffer
     package nonisolated let local: LocalMachine
     private let logger: Logger
     private var ready: IncomingReady?
@@ -59,7 +59,7 @@ package actor IncomingMachine {
     ///
     /// Nothing may be asked in band here: the main loop of a QEMU that lacks memory may itself wait for a page. It accepts and shakes hands in
     /// the thread of its monitor, but it would never tell which port it was given; so the port is chosen here.
-    package func listenAgain(on address: String) async throws -> IncomingReady {
+    func listenAgain(on address: String) async throws -> IncomingReady {
         let ready = IncomingReady(address: address, port: try await LinkTest.freePort(on: address))
         try await local.monitor.execute(.migrateRecover(at: "tcp:\(ready.hostAndPort)"), within: .seconds(2))
         return ready
@@ -111,7 +111,7 @@ package actor IncomingMachine {
     }
 
     /// Hands the guest frames that came after it was resumed, behind those that still wait.
-    package func deliver(_ frames: [CapturedFrame]) {
+    func deliver(_ frames: [CapturedFrame]) {
         if backlog.isEmpty { inject(frames) } else { enqueue(frames[...]) }
     }
 
@@ -196,13 +196,13 @@ package actor IncomingMachine {
     }
 
     /// From resumption to the guest's first own frame.
-    package var firstFrameMilliseconds: Double? {
+    var firstFrameMilliseconds: Double? {
         guard let resumedAt else { return nil }
         return injectors.values.compactMap { $0.firstFrameFromGuest(after: resumedAt) }.min().map { Double($0 - resumedAt) / 1_000 }
     }
 
     /// Whether the last late frame has certainly come.
-    package var isQuiet: Bool {
+    var isQuiet: Bool {
         guard let resumedAt, backlog.isEmpty else { return false }
         return Int64(Date().timeIntervalSince1970 * 1e6) - resumedAt > 3_000_000
     }

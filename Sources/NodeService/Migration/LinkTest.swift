@@ -27,7 +27,7 @@ package enum LinkTest {
     }
 
     /// A TCP port that nobody listens on now. Somebody else may take it before it is used; whoever asked then tries again.
-    package static func freePort(on address: String) async throws -> Int {
+    static func freePort(on address: String) async throws -> Int {
         let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup).bind(host: address, port: 0).get()
         let port = channel.localAddress?.port
         try await channel.close()
@@ -36,7 +36,7 @@ package enum LinkTest {
     }
 
     /// Only finds out whether the receiver can be reached.
-    package static func connect(to ready: LinkTestReady) async throws {
+    static func connect(to ready: LinkTestReady) async throws {
         let channel = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
             .connectTimeout(.seconds(2))
             .connect(host: ready.address, port: ready.port).get()

@@ -460,7 +460,7 @@ struct EndingReport {
     var isRunning: Bool
     var message: String
 
-    package init(ending: SourceEnding, order: MigrationOrder, source: NodeName, blackout: Duration?) {
+    init(ending: SourceEnding, order: MigrationOrder, source: NodeName, blackout: Duration?) {
         switch ending {
         case .moved:
             outcome = .completed

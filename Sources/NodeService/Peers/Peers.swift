@@ -66,11 +66,11 @@ package final class Peers: Sendable {
     /// Every node, this one included.
     package var nodes: [NodeAddress] { directory.withLock { $0.nodes } }
     /// The only node that writes volume metadata.
-    package var coordinator: NodeName { directory.withLock { $0.coordinator } }
-    package var isCoordinator: Bool { coordinator == node }
+    var coordinator: NodeName { directory.withLock { $0.coordinator } }
+    var isCoordinator: Bool { coordinator == node }
     package func address(of node: NodeName) -> NodeAddress? { nodes.first { $0.name == node } }
 
-    package func client(of node: NodeName) -> (any NodeOperations)? { nodeClient(of: node) }
+    func client(of node: NodeName) -> (any NodeOperations)? { nodeClient(of: node) }
     /// The same, with a deadline for every call.
     package func client(of node: NodeName, waiting deadline: Duration) -> (any NodeOperations & ValidationOperations)? {
         nodeClient(of: node)?.waiting(deadline)
@@ -78,7 +78,7 @@ package final class Peers: Sendable {
     private func nodeClient(of node: NodeName) -> NodeClient? { directory.withLock { $0.clients[node]?.client } }
 
     /// Asks every other node at the same time; one that does not answer costs ``patience`` at most.
-    package func askAll<Reply: Sendable>(
+    func askAll<Reply: Sendable>(
         _ question: @escaping @Sendable (NodeClient) async throws(APIError) -> Reply
     ) async -> [NodeName: Result<Reply, APIError>] {
         let clients = directory.withLock { $0.clients.mapValues(\.client) }

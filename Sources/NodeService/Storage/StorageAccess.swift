@@ -97,7 +97,7 @@ package actor StorageAccess {
         }
         return try target(configuration)
     }
-    package var name: NodeName { node }
+    var name: NodeName { node }
 
     private func survey(_ session: ISCSISession) async throws -> Link {
         let inventory = try await SharedDiskInventory.take(of: session)
@@ -116,7 +116,7 @@ package actor StorageAccess {
         return new
     }
 
-    package func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
+    func volume(_ disk: DiskID) async throws -> ClusterSharedVolume {
         if let volume = try await connected().volumes[disk] { return volume }
         if let volume = try await surveyAgain().volumes[disk] { return volume }
         throw APIError(.notFound, "\(node) sees no Cluster Shared Volume on disk \(disk). See: apus disk list", node: node)
@@ -130,7 +130,7 @@ package actor StorageAccess {
     ///
     /// Whoever asks has other questions too: a SAN that does not answer must not keep a node from answering. A session that was just lost
     /// is waited for, because it is usually back at once.
-    package func visibleDisks() async -> [DiskID] {
+    func visibleDisks() async -> [DiskID] {
         let end = ContinuousClock.now + .seconds(1)
         while ContinuousClock.now < end, !Task.isCancelled {
             if let link, link.session.loss == nil { return link.inventory.items.map(\.disk.id) }

@@ -190,14 +190,11 @@ struct ReservationStage: Sendable {
         for helper in parties where !absent.contains(where: { $0.node == helper.node }) {
             let key = DiskKey(run: context.run, node: parties.count + 1, number: await book.nextKey())
             do throws(ProbeFailure) {
-                let seat = try await context.ask(
-                    ReservationSeatQuestion(disks: disks, key: key), of: helper.node, within: ProbePatience.answer
-                )
-                .seat
+                let seat = try await context.ask(ReservationSeatQuestion(disks: disks, key: key), of: helper.node).seat
                 let expelled = try await context.ask(
-                    ReservationActQuestion(seat: seat, act: .expel(keys: absent.map(\.key))), of: helper.node, within: ProbePatience.answer)
+                    ReservationActQuestion(seat: seat, act: .expel(keys: absent.map(\.key))), of: helper.node)
                 guard expelled.answers.allSatisfy({ $0.result == .done }) else { continue }
-                _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: helper.node, within: ProbePatience.answer)
+                _ = try await context.ask(ReservationLeaveQuestion(seat: seat), of: helper.node)
                 return true
             } catch {
                 // The next node may be able to; and those that are absent clean up by themselves.

@@ -139,14 +139,15 @@ public enum MembershipJudges {
             }
             switch line.service {
             case .active: return ValidationFinding(.pass, subject, reason: "Up, \(line.votes) \(line.votes == 1 ? "vote" : "votes").")
-            case .draining: return ValidationFinding(.warning, subject, reason: "\(name) is being drained.", cure: resume(name))
+            case .draining: return ValidationFinding(.warning, subject, reason: "\(name) is being drained.", cure: whileAtWork(name))
             case .paused:
-                return ValidationFinding(.warning, subject, reason: "\(name) is paused: no machine is placed on it.", cure: resume(name))
+                return ValidationFinding(
+                    .warning, subject, reason: "\(name) is paused: no machine is placed on it.", cure: whileAtWork(name))
             }
         }
         return .judged(findings, failing: { "\($0) \($0.contains(" and ") ? "are" : "is") down" })
     }
-    private static func resume(_ node: NodeName) -> String { "Nothing, while work on \(node) goes on." }
+    private static func whileAtWork(_ node: NodeName) -> String { "Nothing, while work on \(node) goes on." }
 
     // MARK: Configuration
 
